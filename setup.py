@@ -1,0 +1,53 @@
+"""Package metadata; build and tool settings are in pyproject.toml."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+HERE = Path(__file__).parent
+EXTRAS = {
+    "cuda": ["tensorflow[and-cuda]>=2.17"],
+    "io": ["tensorflow-io==0.37.1"],
+    "serve": ["uvicorn>=0.30", "orjson>=3.10"],
+    "dev": ["pytest>=8", "ruff>=0.9", "psutil>=5.9"],
+}
+EXTRAS["dev"] += EXTRAS["serve"]
+
+setup(
+    name="tf-audio-gan",
+    version="0.1.0",
+    description="Audio GANs for Keras 3 on TensorFlow: train on a folder of sounds, export, serve with TensorFlow Serving",
+    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    author="The tf_audio_gan authors",
+    license="Apache-2.0",
+    packages=find_packages(include=["tf_audio_gan", "tf_audio_gan.*"]),
+    package_data={"tf_audio_gan": ["py.typed"]},
+    python_requires=">=3.11,<3.14",
+    install_requires=[
+        "tensorflow>=2.17",
+        "keras>=3.15",
+        "numpy>=1.26",
+        "librosa>=0.10.2",
+        "soundfile>=0.12.1",
+        "soxr>=0.3.7",
+        "typer>=0.12",
+        "rich>=13.7",
+        "tensorboard>=2.17",
+        "matplotlib>=3.8",
+    ],
+    extras_require=EXTRAS,
+    entry_points={"console_scripts": ["tf-audio-gan=tf_audio_gan.cli:main"]},
+    classifiers=[
+        "Development Status :: 3 - Alpha",
+        "Intended Audience :: Developers",
+        "Intended Audience :: Science/Research",
+        "Operating System :: OS Independent",
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Programming Language :: Python :: 3.13",
+        "Topic :: Multimedia :: Sound/Audio :: Sound Synthesis",
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+        "Typing :: Typed",
+    ],
+)

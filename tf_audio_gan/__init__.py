@@ -1,0 +1,38 @@
+"""Audio GANs for Keras 3: train on a folder of sounds, publish a preset, export a SavedModel, serve it.
+
+Every public name is loaded when it is first used, so that importing this package costs nothing and imports neither
+TensorFlow nor Keras.
+"""
+
+import importlib
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "AudioGAN": "models.gan",
+    "WaveGAN": "models.wavegan.wavegan",
+    "load_model": "models.gan",
+    "from_preset": "models.gan",
+    "Sounds": "data.sounds",
+    "prepare_sounds": "data.prepare",
+    "dataset": "data.tf_sounds",
+    "train": "training",
+    "generate": "generation",
+    "write_audio": "audio.io",
+    "export": "exporting",
+    "Client": "serving.client",
+}
+
+__all__ = [*_HOMES, "__version__"]
+
+
+def __getattr__(name):
+    if name not in _HOMES:
+        raise AttributeError(f"module 'tf_audio_gan' has no attribute {name!r}; public names: {', '.join(__all__)}")
+    value = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__():
+    return sorted(set(globals()) | set(__all__))

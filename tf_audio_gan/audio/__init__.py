@@ -1,0 +1,1 @@
+"""Pure functions on audio: reading and writing files, spectra."""

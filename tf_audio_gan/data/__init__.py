@@ -1,0 +1,1 @@
+"""A folder of audio files becomes batches."""

@@ -1,0 +1,1 @@
+"""Keras layers the models share."""

@@ -1,0 +1,1 @@
+"""Figures that say how far generated audio is from real audio."""

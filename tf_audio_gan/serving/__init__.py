@@ -1,0 +1,1 @@
+"""The embedded server, which answers as TensorFlow Serving does, and its client."""
