@@ -1,1 +1,29 @@
-"""One folder a model, and the base class they share."""
+"""One folder a model, and the base class they share.
+
+`MODELS` is the list of them; a model's class is imported when it is asked for.
+"""
+
+import importlib
+
+MODELS = {"wavegan": "WaveGAN"}
+
+
+def model_class(name):
+    """The class of the model called `name`, e.g. "wavegan"; ValueError names those there are."""
+    if name not in MODELS:
+        raise ValueError(f"there is no model called {name!r}. Models: {', '.join(MODELS)}")
+    return getattr(importlib.import_module(f"tf_audio_gan.models.{name}.{name}"), MODELS[name])
+
+
+def recipes():
+    """Every named recipe of every model: {name: {"model": {...}, "data": {...}, "train": {...}}}."""
+    found = {}
+    for name in MODELS:
+        found |= importlib.import_module(f"tf_audio_gan.models.{name}.presets").RECIPES
+    return found
+
+
+def register_all():
+    """Imports every model, so that Keras can find its registered class in a saved file."""
+    for name in MODELS:
+        model_class(name)

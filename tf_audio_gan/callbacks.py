@@ -1,0 +1,192 @@
+"""What happens beside the steps of a training run: checkpoints, health, log, pictures, progress, the end."""
+
+import csv
+import math
+import os
+import re
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tf_audio_gan import pictures
+
+_KEPT = 2
+_DIVERGED = 1e6
+_CHECK_EVERY = 25
+_HEARD = 8
+
+
+class Health(keras.callbacks.Callback):
+    """Stops training when a loss is not a number or leaves all bounds; `problem` then says which."""
+
+    problem = None
+
+    def on_train_batch_end(self, batch, logs=None):
+        if batch % _CHECK_EVERY == _CHECK_EVERY - 1:
+            self._check(logs)
+
+    def on_epoch_end(self, epoch, logs=None):
+        self._check(logs)
+
+    def _check(self, logs):
+        for name, value in (logs or {}).items():
+            value = float(value)
+            if self.problem is None and (not math.isfinite(value) or abs(value) > _DIVERGED):
+                step = int(self.model.optimizer.iterations)
+                self.problem = f"diverged: {name} is {value:g} at step {step}"
+                self.model.stop_training = True
+
+
+class Checkpoints(keras.callbacks.Callback):
+    """Saves networks, averages and both optimizers, whole or not at all; keeps the newest two.
+
+    Args:
+        folder: of the checkpoints.
+        minutes: between two of them; 0: at every line of the log. The end of training always saves.
+    """
+
+    def __init__(self, folder, minutes):
+        super().__init__()
+        self.folder, self.minutes = Path(folder), minutes
+        self.saved = None
+
+    def restore(self, model):
+        """Loads the newest readable checkpoint into a compiled model; returns its step, 0 without any."""
+        for path in sorted(self.folder.glob("step_*.weights.h5"), reverse=True):
+            try:
+                model.load_weights(path)
+            except Exception as error:
+                print(f"warning: {path} cannot be read ({type(error).__name__}); trying the checkpoint before it")
+                continue
+            self.saved = int(re.search(r"step_(\d+)", path.name)[1])
+            return self.saved
+        return 0
+
+    def on_train_begin(self, logs=None):
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for leftover in self.folder.glob("tmp*"):
+            leftover.unlink()
+        if self.saved is None:
+            self._save()
+        self.due = time.monotonic() + 60 * self.minutes
+
+    def on_epoch_end(self, epoch, logs=None):
+        if time.monotonic() >= self.due:
+            self._save(logs)
+            self.due = time.monotonic() + 60 * self.minutes
+
+    def on_train_end(self, logs=None):
+        self._save(logs)
+
+    def _save(self, logs=None):
+        step = int(self.model.optimizer.iterations)
+        healthy = all(math.isfinite(float(v)) and abs(float(v)) <= _DIVERGED for v in (logs or {}).values())
+        if not healthy or step == self.saved:
+            return
+        new = self.folder / "tmp.weights.h5"
+        self.model.save_weights(new)
+        os.replace(new, self.folder / f"step_{step:09d}.weights.h5")
+        self.saved = step
+        for old in sorted(self.folder.glob("step_*.weights.h5"))[:-_KEPT]:
+            old.unlink()
+
+
+class Stop(keras.callbacks.Callback):
+    """Ends training after so many steps in all, after so many minutes, or when asked; `reason` says why."""
+
+    def __init__(self, steps, minutes=None):
+        super().__init__()
+        self.steps, self.minutes, self.reason = steps, minutes, None
+
+    def ask(self, reason):
+        """Ends training after the step that is running."""
+        self.reason = self.reason or reason
+
+    def on_train_begin(self, logs=None):
+        self.until = math.inf if self.minutes is None else time.monotonic() + 60 * self.minutes
+        self.left = self.steps - int(self.model.optimizer.iterations)
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.left -= 1
+        if self.left > 0 and time.monotonic() >= self.until:
+            self.ask("time is up")
+        if self.left <= 0 or self.reason:
+            self.model.stop_training = True
+
+
+class Log(keras.callbacks.Callback):
+    """Appends a line of means to a CSV file at the end of every epoch."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.path = Path(path)
+
+    def on_epoch_end(self, epoch, logs=None):
+        new = not self.path.exists()
+        with open(self.path, "a", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            if new:
+                writer.writerow(["step", *logs])
+            writer.writerow([int(self.model.optimizer.iterations), *(f"{float(v):.6g}" for v in logs.values())])
+
+
+class Summaries(keras.callbacks.Callback):
+    """TensorBoard: scalars with every line of the log; the sounds of eight fixed seeds, heard and seen, now and then."""
+
+    def __init__(self, folder, minutes=2.0):
+        super().__init__()
+        self.folder, self.minutes, self.due = str(folder), minutes, 0.0
+
+    def on_train_begin(self, logs=None):
+        self.writer = tf.summary.create_file_writer(self.folder)
+
+    def on_epoch_end(self, epoch, logs=None):
+        step = int(self.model.optimizer.iterations)
+        with self.writer.as_default(step):
+            for name, value in logs.items():
+                tf.summary.scalar(name, float(value))
+            if time.monotonic() >= self.due:
+                self._sounds()
+                self.due = time.monotonic() + 60 * self.minutes
+        self.writer.flush()
+
+    def on_train_end(self, logs=None):
+        with self.writer.as_default(int(self.model.optimizer.iterations)):
+            self._sounds()
+        self.writer.close()
+
+    def _sounds(self):
+        audio, rate = self.model.generate(_HEARD, seed=0), self.model.sample_rate
+        tf.summary.audio("generated", np.clip(audio, -1, 1), rate, max_outputs=_HEARD)
+        images = np.stack([pictures.spectrogram_rgb(sound, rate) for sound in audio])
+        tf.summary.image("generated", images, max_outputs=_HEARD)
+
+
+class Progress(keras.callbacks.Callback):
+    """One bar over all steps, with the time left and the losses."""
+
+    def __init__(self, steps, start):
+        super().__init__()
+        self.steps, self.start = steps, start
+
+    def on_train_begin(self, logs=None):
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+        from rich.progress import Progress as Bar
+        from rich.progress import TimeRemainingColumn
+
+        columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+        self.bar = Bar(TextColumn("training"), *columns, TextColumn("{task.fields[losses]}"))
+        self.task = self.bar.add_task("training", total=self.steps, completed=self.start, losses="compiling")
+        self.bar.start()
+
+    def on_train_batch_end(self, batch, logs=None):
+        if batch % 10 == 0:
+            shown = {k: float(v) for k, v in logs.items() if k in ("d/adversarial", "g/adversarial")}
+            self.bar.update(self.task, losses="  ".join(f"{k} {v:.3g}" for k, v in shown.items()))
+        self.bar.advance(self.task)
+
+    def on_train_end(self, logs=None):
+        self.bar.stop()

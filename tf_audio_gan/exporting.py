@@ -1,0 +1,116 @@
+"""A preset becomes a SavedModel that TensorFlow Serving loads: named signatures, warm-up records, checked on disk."""
+
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from tf_audio_gan import backend
+from tf_audio_gan.models.gan import AudioGAN, from_preset
+from tf_audio_gan.warmup import write_warmup_requests
+
+
+def export(preset, out, *, version=None):
+    """Writes OUT/<version>/saved_model.pb with the generator alone.
+
+    Signatures (all inputs and outputs with a leading batch dimension): those of the model's `signatures()`, e.g.
+    `serving_default` (latents to audio) and `from_seed` (one integer a row to audio), and `wav` (one integer a row to
+    `wav_bytes`, a 16-bit WAV file; base64 over REST). Core TensorFlow operations only. After writing, the file is
+    loaded again and compared with the model.
+
+    Args:
+        preset: an `AudioGAN`, or the handle of a preset.
+        out: the model's base folder; its name is the model's name for the server.
+        version: whole number from 1; None: one more than the largest there.
+
+    Returns:
+        pathlib.Path of the version's folder. It appears whole or not at all.
+
+    Raises:
+        ValueError: the version exists, or the written model does not repeat the model's audio.
+    """
+    backend.require_tensorflow("SavedModel exports")
+    model = preset if isinstance(preset, AudioGAN) else from_preset(preset)
+    out = Path(out)
+    target = out / str(_version(out, version))
+    out.mkdir(parents=True, exist_ok=True)
+    staging = Path(tempfile.mkdtemp(prefix="tmp-", dir=out))
+    try:
+        functions = _functions(model)
+        _save(model, functions, staging)
+        _write_extras(model, functions, staging / "assets.extra", out.name)
+        _compare(model, staging)
+        staging.chmod(0o755)
+        os.rename(staging, target)
+    except BaseException:
+        shutil.rmtree(staging, ignore_errors=True)
+        raise
+    return target
+
+
+def _version(out, version):
+    if out.exists() and not out.is_dir():
+        raise ValueError(f"{out} is a file; export needs a folder of its own. Choose another path.")
+    existing = [int(p.name) for p in out.iterdir() if p.name.isdecimal()] if out.exists() else []
+    if version is None:
+        return max(existing, default=0) + 1
+    if not isinstance(version, int) or version < 1:
+        raise ValueError(f"version must be a whole number from 1. Received: version={version!r}")
+    if version in existing:
+        raise ValueError(f"{out / str(version)} exists and will not be overwritten. Use version={max(existing) + 1}.")
+    return version
+
+
+def _functions(model):
+    """{signature name: concrete function}, the WAV form added."""
+    signatures = {name: (s.inputs, s.function) for name, s in model.signatures().items()}
+    inputs, audio = signatures["from_seed"]
+    signatures["wav"] = (inputs, lambda **tensors: {"wav_bytes": _encode(audio(**tensors)["audio"], model.sample_rate)})
+    return {name: _concrete(inputs, function) for name, (inputs, function) in signatures.items()}
+
+
+def _concrete(inputs, function):
+    def call(**tensors):
+        return function(**{name: tf.ensure_shape(x, inputs[name][0]) for name, x in tensors.items()})
+
+    specs = {name: tf.TensorSpec(shape, dtype, name=name) for name, (shape, dtype) in inputs.items()}
+    return tf.function(call, autograph=False).get_concrete_function(**specs)
+
+
+def _encode(audio, sample_rate):
+    return tf.map_fn(lambda x: tf.audio.encode_wav(x, sample_rate), audio, fn_output_signature=tf.string)
+
+
+def _save(model, functions, folder):
+    module = tf.Module()
+    module.generator_variables = [v.value for v in model.ema_generator.variables]
+    tf.saved_model.save(module, str(folder), signatures=functions)
+
+
+def _write_extras(model, functions, folder, name):
+    folder.mkdir()
+    card = {"model": type(model).__name__, "sample_rate": model.sample_rate, "signatures": sorted(functions)}
+    (folder / "model_card.json").write_text(json.dumps({**model.get_config(), **card}, indent=2, default=list) + "\n")
+    requests = [
+        (signature, {n: np.zeros([rows, *shape[1:]], dtype) for n, (shape, dtype) in _inputs(function).items()})
+        for signature, function in functions.items()
+        for rows in (1, 4)
+    ]
+    write_warmup_requests(folder / "tf_serving_warmup_requests", name, requests)
+
+
+def _inputs(function):
+    specs = function.structured_input_signature[1].values()
+    return {s.name: (s.shape.as_list(), s.dtype.as_numpy_dtype) for s in specs}
+
+
+def _compare(model, folder):
+    seeds = np.array([0, 1], "int64")
+    loaded = tf.saved_model.load(str(folder)).signatures["from_seed"](seed=tf.constant(seeds))["audio"].numpy()
+    difference = float(np.abs(loaded - model.generate(2, seed=seeds)).max())
+    if not difference <= 1e-5:
+        raise ValueError(f"the exported model's audio differs from the model's by {difference:g} (at most 1e-5 is right)")

@@ -1,0 +1,86 @@
+"""A preset becomes sounds on disk, with what it takes to make each of them again."""
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from tf_audio_gan import pictures
+from tf_audio_gan.audio.io import write_audio
+from tf_audio_gan.models.gan import AudioGAN, from_preset
+
+
+@dataclass
+class Generated:
+    """What `generate` wrote.
+
+    Attributes:
+        audio: float32 [n, length, channels].
+        latents: float32 [n, latent_dim].
+        names: what each sound is called: its seed, or its place between two.
+        files: the WAV files.
+        picture: the contact sheet (PNG).
+    """
+
+    audio: np.ndarray
+    latents: np.ndarray
+    names: list
+    files: list
+    picture: Path
+
+
+def generate(preset, out, *, n=16, seed=0, interpolate=0, latents=None):
+    """Makes sounds and writes them: a WAV each, latents.npy, sounds.csv (file, seed) and contact_sheet.png.
+
+    Args:
+        preset: an `AudioGAN`, or the handle of a preset.
+        out: folder, made where missing.
+        n: how many sounds.
+        seed: of the first; sound i is that of seed + i.
+        interpolate: instead of n sounds, this many (at least 2) on the line between the latents of seed and seed + 1.
+        latents: instead of seeds, a .npy file of float32 [n, latent_dim] as written by an earlier call, or the array.
+
+    Returns:
+        `Generated`.
+    """
+    model = preset if isinstance(preset, AudioGAN) else from_preset(preset)
+    latents, names = _latents(model, n, seed, interpolate, latents)
+    audio = model.generate_from(latents)
+    out = Path(out)
+    out.mkdir(parents=True, exist_ok=True)
+    files = [out / f"{i:04d}_{name.replace(' ', '_')}.wav" for i, name in enumerate(names)]
+    for path, sound in zip(files, audio, strict=True):
+        write_audio(path, sound, model.sample_rate)
+    np.save(out / "latents.npy", latents)
+    with open(out / "sounds.csv", "w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([("file", "sound"), *((p.name, name) for p, name in zip(files, names, strict=True))])
+    picture = out / "contact_sheet.png"
+    pictures.contact_sheet(picture, audio[:32], model.sample_rate, titles=names[:32])
+    return Generated(audio, latents, names, files, picture)
+
+
+def _latents(model, n, seed, interpolate, latents):
+    if latents is not None:
+        return _given(model, latents)
+    if interpolate:
+        if interpolate < 2:
+            raise ValueError(f"interpolate must be at least 2 sounds, from one seed to the next. Received: {interpolate}")
+        ends = np.asarray(model.latents(np.array([seed, seed + 1])))
+        weights = np.linspace(0, 1, interpolate, dtype="float32")
+        names = [f"seed {seed} to {seed + 1} at {w:.2f}" for w in weights]
+        return ends[0] + weights[:, None] * (ends[1] - ends[0]), names
+    if n < 1:
+        raise ValueError(f"n must be at least 1 sound. Received: n={n}")
+    return np.asarray(model.latents(np.arange(seed, seed + n))), [f"seed {seed + i}" for i in range(n)]
+
+
+def _given(model, latents):
+    source = latents if isinstance(latents, str | Path) else "latents"
+    try:
+        array = np.load(latents, allow_pickle=False) if isinstance(latents, str | Path) else np.asarray(latents)
+    except ValueError as error:
+        raise ValueError(f"{source} is no .npy file of numbers: {error}") from None
+    if array.ndim != 2 or array.shape[1] != model.latent_dim or not len(array):
+        raise ValueError(f"{source} must hold float32 [n, {model.latent_dim}]. Received: shape {array.shape}")
+    return array.astype("float32"), [f"latents {i}" for i in range(len(array))]

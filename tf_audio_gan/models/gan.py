@@ -1,0 +1,244 @@
+"""The base class of every model: two networks, two optimizers, one step. Subclasses write the losses."""
+
+import datetime
+import json
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+from keras import ops
+
+import tf_audio_gan
+from tf_audio_gan import backend, hub, models
+
+
+@dataclass(frozen=True)
+class Signature:
+    """One way of calling a served model.
+
+    Attributes:
+        inputs: {name: (shape with None for the batch, dtype)}.
+        function: keyword tensors -> {name: tensor}, in keras.ops.
+    """
+
+    inputs: dict
+    function: Callable
+
+
+class AudioGAN(keras.Model):
+    """A generator, its moving average, a discriminator, and the step that trains them.
+
+    A subclass gives the networks and their loss weights to `__init__`, sets `config` (its constructor's keywords), and
+    writes `discriminator_loss(batch, draws)`, `generator_loss(batch, draws)` (dicts of scalar terms, a name for every
+    key of `loss_weights`), `latents(seeds)`, `default_optimizer()` and `signatures()`. It never sees a gradient, an
+    optimizer, a replica or a file.
+
+    Train with `compile()` and `fit(dataset)` on batches of critic_steps x batch_size examples: axis 0 is split, so that
+    every discriminator step sees real examples of its own. Logs are means over the epoch, named by path.
+
+    Args:
+        make_generator: () -> network; called twice, the second for the moving average.
+        make_discriminator: () -> network.
+        sample_rate: Hz.
+        critic_steps: discriminator steps for each generator step.
+        ema: decay of the generator's moving average, in [0, 1); shorter at the start: min(ema, (1 + t) / (10 + t)).
+        seed: of every draw in training.
+        weight_clip: bound of the discriminator's variables after each of its steps; 0: none.
+        loss_weights: {term: weight}; a weight of 0 is watched, not trained on.
+    """
+
+    def __init__(
+        self, *, make_generator, make_discriminator, sample_rate, critic_steps, ema, seed, weight_clip, loss_weights, **kwargs
+    ):  # fmt: skip
+        super().__init__(**kwargs)
+        if not isinstance(critic_steps, int) or critic_steps < 1:
+            raise ValueError(f"critic_steps must be a whole number from 1. Received: critic_steps={critic_steps!r}")
+        if not 0 <= ema < 1:
+            raise ValueError(f"ema must be a decay in [0, 1). Received: ema={ema!r}")
+        self.sample_rate, self.critic_steps, self.ema, self.seed = sample_rate, critic_steps, ema, seed
+        self.weight_clip, self.loss_weights = weight_clip, loss_weights
+        self.generator = make_generator()
+        self.ema_generator = make_generator()
+        self.ema_generator.trainable = False
+        self.discriminator = make_discriminator()
+        self.means = {name: keras.metrics.Mean(name=name) for name in loss_weights}
+        self.config = {}
+        self.built = True
+
+    def call(self, latents, training=False):
+        """Latents [batch, latent_dim] -> audio [batch, length, channels], by the generator's moving average."""
+        return self.ema_generator(latents, training=False)
+
+    def generate(self, n=1, seed=0, batch_size=64):
+        """Makes sounds.
+
+        Args:
+            n: how many.
+            seed: sound i is that of seed + i, so any of them can be made again alone; or a list of n seeds.
+            batch_size: how many at a time.
+
+        Returns:
+            float32 array [n, length, channels].
+        """
+        seeds = np.arange(n, dtype="int64") + seed if np.ndim(seed) == 0 else np.asarray(seed, "int64")
+        if n < 1 or len(seeds) != n:
+            raise ValueError(f"n must be at least 1, and seed an integer or n of them. Received: n={n}, seed={seed!r}")
+        return self.generate_from(ops.convert_to_numpy(self.latents(seeds)), batch_size)
+
+    def generate_from(self, latents, batch_size=64):
+        """Makes sounds from latents [n, latent_dim]: float32 array [n, length, channels]."""
+        parts = [latents[i : i + batch_size] for i in range(0, len(latents), batch_size)]
+        return np.concatenate([ops.convert_to_numpy(self(part)) for part in parts])
+
+    def compile(self, g_optimizer=None, d_optimizer=None, **kwargs):
+        """Sets the optimizers (default: the objective's published ones), each built on its own network's variables."""
+        super().compile(optimizer=g_optimizer or self.default_optimizer(), loss=None, **kwargs)
+        self.d_optimizer = keras.optimizers.get(d_optimizer or self.default_optimizer())
+        self.optimizer.build(self.generator.trainable_variables)
+        self.d_optimizer.build(self.discriminator.trainable_variables)
+
+    def train_step(self, data):
+        """`critic_steps` discriminator steps, one generator step: each on examples and random numbers of its own."""
+        batch, _, _ = keras.utils.unpack_x_y_sample_weight(data)
+        step = ops.cast(self.optimizer.iterations, "int64")
+        parts = self._split(batch)
+        for k, part in enumerate(parts):
+            draws = backend.Draws(self.seed, step, ("d", k))
+            self._update(self.discriminator, self.d_optimizer, self.discriminator_loss, part, draws)
+            if self.weight_clip:
+                weights = self.discriminator.trainable_variables
+                backend.assign(weights, [ops.clip(w, -self.weight_clip, self.weight_clip) for w in weights])
+        self._update(
+            self.generator, self.optimizer, self.generator_loss, parts[-1], backend.Draws(self.seed, step, ("g",))
+        )
+        self._average(step)
+        return {name: mean.result() for name, mean in self.means.items()}
+
+    def _split(self, batch):
+        n = batch.shape[0]
+        if n is not None and n % self.critic_steps:
+            raise ValueError(
+                f"a batch must hold critic_steps x batch_size examples on axis 0. Received: {n} examples with "
+                f"critic_steps={self.critic_steps}. Use {n // self.critic_steps * self.critic_steps or self.critic_steps}."
+            )
+        return ops.split(batch, self.critic_steps)
+
+    def _update(self, network, optimizer, loss, part, draws):
+        def total():
+            terms = loss(part, draws)
+            weighted = [self.loss_weights[name] * term for name, term in terms.items() if self.loss_weights[name]]
+            return sum(weighted) / backend.replicas()[1], terms
+
+        variables = network.trainable_variables
+        gradients, terms = backend.gradients(total, variables)
+        optimizer.apply(gradients, variables)
+        for name, term in terms.items():
+            self.means[name].update_state(term)
+
+    def _average(self, step):
+        t = ops.cast(step, "float32")
+        keep = ops.minimum(self.ema, (1 + t) / (10 + t))
+        now, averages = self.generator.variables, self.ema_generator.variables
+        backend.assign(
+            averages,
+            [a + (1 - keep) * (v - a) if v.trainable else v + 0 for v, a in zip(now, averages, strict=True)],
+        )
+
+    def get_config(self):
+        return {"name": self.name, **self.config}
+
+    def get_compile_config(self):
+        serialize = keras.optimizers.serialize
+        return {"g_optimizer": serialize(self.optimizer), "d_optimizer": serialize(self.d_optimizer)}
+
+    def compile_from_config(self, config):
+        self.compile(**{name: keras.optimizers.deserialize(value) for name, value in config.items()})
+
+    def save_to_preset(self, folder, metadata=None):
+        """Writes a preset: a folder of plain files from which `from_preset` makes this model again.
+
+        config.json, metadata.json, audio.json, generator.weights.h5 (the moving average), discriminator.weights.h5.
+        Appears whole or not at all; an older preset there is replaced, any other folder is refused.
+
+        Args:
+            folder: where.
+            metadata: anything JSON that belongs into metadata.json.
+        """
+        folder = Path(folder)
+        if folder.exists() and not (folder / "config.json").is_file() and (not folder.is_dir() or any(folder.iterdir())):
+            raise ValueError(f"{folder} exists and is no preset; it will not be overwritten. Choose another folder.")
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as parent:
+            new = Path(parent) / "preset"
+            new.mkdir()
+            self._write_preset(new, metadata or {})
+            if folder.exists():
+                shutil.move(folder, Path(parent) / "old")
+            shutil.move(new, folder)
+
+    def _write_preset(self, folder, metadata):
+        config = {"registered_name": f"tf_audio_gan>{type(self).__name__}", "config": self.get_config()}
+        _write_json(folder / "config.json", config)
+        audio = {"sample_rate": self.sample_rate, "length": self.length, "channels": self.channels}
+        _write_json(folder / "audio.json", audio)
+        facts = {
+            "tf_audio_gan_version": tf_audio_gan.__version__,
+            "keras_version": keras.__version__,
+            "parameters": {"generator": self.generator.count_params(), "discriminator": self.discriminator.count_params()},
+            "saved": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        }
+        _write_json(folder / "metadata.json", {**facts, **metadata})
+        self.ema_generator.save_weights(folder / "generator.weights.h5")
+        self.discriminator.save_weights(folder / "discriminator.weights.h5")
+
+    @classmethod
+    def from_preset(cls, handle):
+        """The model of a preset (a folder, or a name in the zoo); on `AudioGAN` itself, of whichever class it is."""
+        folder = hub.resolve(handle)
+        saved = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        classes = {f"tf_audio_gan>{kind}": name for name, kind in models.MODELS.items()}
+        if saved.get("registered_name") not in classes:
+            raise ValueError(
+                f"{folder / 'config.json'} is of {saved.get('registered_name')!r}, which is none of: {', '.join(classes)}"
+            )
+        kind = models.model_class(classes[saved["registered_name"]])
+        if not issubclass(kind, cls):
+            raise ValueError(f"{folder} holds a {kind.__name__}, not a {cls.__name__}. Use {kind.__name__}.from_preset.")
+        model = kind.from_config(saved["config"])
+        for network in (model.generator, model.ema_generator):
+            network.load_weights(folder / "generator.weights.h5")
+        if (folder / "discriminator.weights.h5").is_file():
+            model.discriminator.load_weights(folder / "discriminator.weights.h5")
+        return model
+
+
+def _write_json(path, content):
+    path.write_text(json.dumps(content, indent=2, default=list) + "\n", encoding="utf-8")
+
+
+def from_preset(handle):
+    """The model of a preset, of whichever class it is.
+
+    Args:
+        handle: a preset's folder, or its name in the zoo.
+
+    Returns:
+        An `AudioGAN`, not compiled.
+    """
+    return AudioGAN.from_preset(handle)
+
+
+def load_model(path):
+    """Loads a model saved by `model.save("x.keras")`, optimizers included, in a process that knows no model yet.
+
+    Args:
+        path: of a .keras file.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"{path} does not exist. For a preset's folder use tf_audio_gan.from_preset.")
+    models.register_all()
+    return keras.saving.load_model(path)

@@ -1,0 +1,22 @@
+"""Recipes for WaveGAN: `tf-audio-gan train NAME SOUNDS`. The tables are those of a recipe file (TOML)."""
+
+RECIPES = {
+    # The paper's: one second at 16 kHz, d = 64, batch 64. A GPU.
+    "wavegan": {
+        "model": {"name": "wavegan"},
+        "data": {"normalize": "peak"},
+        "train": {"batch_size": 64, "steps": 200_000},
+    },
+    # One-shot hits at 16 kHz on a CPU: about a second a step on two cores.
+    "wavegan_drums": {
+        "model": {"name": "wavegan", "dim": 16},
+        "data": {"normalize": "peak", "crop": "start"},
+        "train": {"batch_size": 16, "steps": 10_000},
+    },
+    # One-shot hits at 44.1 kHz, 1.5 s: the authors' size for their longest slice. A GPU.
+    "wavegan_drums_44k": {
+        "model": {"name": "wavegan", "sample_rate": 44100, "length": 65536, "dim": 32},
+        "data": {"normalize": "peak", "crop": "start"},
+        "train": {"batch_size": 64, "steps": 200_000},
+    },
+}

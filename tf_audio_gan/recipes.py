@@ -1,0 +1,122 @@
+"""Recipes: a model, its data and its training as three tables of keywords, by name or in a TOML file."""
+
+import inspect
+import json
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tf_audio_gan import models
+from tf_audio_gan.data.sounds import Sounds
+
+_FROM_MODEL = ("sample_rate", "length", "channels")
+
+
+@dataclass
+class TrainOptions:
+    """The [train] table of a recipe.
+
+    Attributes:
+        batch_size: examples for each step of each network; the data set yields critic_steps times as many.
+        steps: generator steps in all.
+        log_steps: steps between two lines of the log, whose losses are means over them.
+        checkpoint_minutes: minutes between two checkpoints; 0: one with every line of the log.
+    """
+
+    batch_size: int = 64
+    steps: int = 200_000
+    log_steps: int = 50
+    checkpoint_minutes: float = 5.0
+
+    def __post_init__(self):
+        for name in ("batch_size", "steps", "log_steps"):
+            if not isinstance(getattr(self, name), int) or getattr(self, name) < 1:
+                raise ValueError(f"[train] {name} must be a whole number from 1. Received: {getattr(self, name)!r}")
+        if self.checkpoint_minutes < 0:
+            raise ValueError(f"[train] checkpoint_minutes must be 0 or more. Received: {self.checkpoint_minutes!r}")
+
+
+@dataclass
+class Recipe:
+    """A checked recipe.
+
+    Attributes:
+        model: keywords of the model's class, and its `name`.
+        data: keywords of `Sounds`, but for the sample rate, length and channels, which are the model's.
+        train: `TrainOptions`.
+    """
+
+    model: dict
+    data: dict = field(default_factory=dict)
+    train: TrainOptions = field(default_factory=TrainOptions)
+
+    def build_model(self):
+        """A new model, not compiled."""
+        options = {k: v for k, v in self.model.items() if k != "name"}
+        return models.model_class(self.model["name"])(**options)
+
+    def tables(self):
+        """The recipe as plain dicts."""
+        return {"model": dict(self.model), "data": dict(self.data), "train": dict(vars(self.train))}
+
+    def write(self, path):
+        """Writes the recipe as TOML to `path`."""
+        lines = []
+        for table, keys in self.tables().items():
+            lines += [f"[{table}]"] + [f"{k} = {json.dumps(v)}" for k, v in keys.items() if v is not None] + [""]
+        Path(path).write_text("\n".join(lines), encoding="utf-8")
+
+
+def load_recipe(source):
+    """A recipe by name or from a file, every key checked.
+
+    Args:
+        source: name of a recipe or a model ("wavegan", "wavegan_drums"), path of a .toml file, a preset's folder that
+            holds recipe.toml, or a dict of the tables.
+
+    Returns:
+        `Recipe`.
+
+    Raises:
+        ValueError: an unknown table or key (the message lists those there are), or no such recipe.
+        FileNotFoundError: a .toml path that does not exist.
+    """
+    if isinstance(source, dict):
+        return _check(source, "recipe")
+    known, path = models.recipes(), Path(source)
+    if str(source) in known:
+        return _check(known[str(source)], f"recipe {source}")
+    if (path / "recipe.toml").is_file():
+        path = path / "recipe.toml"
+    if path.suffix != ".toml":
+        raise ValueError(f"there is no recipe {str(source)!r}. Recipes: {', '.join(known)}; or a path that ends in .toml")
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} is not valid TOML: {error}") from None
+    return _check(tables, str(path))
+
+
+def _check(tables, where):
+    _known_keys(tables, ("model", "data", "train"), where, "table")
+    model = dict(tables.get("model", {}))
+    if "name" not in model:
+        raise ValueError(f'{where}: [model] needs a name, e.g. name = "wavegan". Received: {model}')
+    kind = models.model_class(model["name"])
+    _known_keys(model, ("name", *_keywords(kind)), f"{where}: [model]")
+    data = dict(tables.get("data", {}))
+    _known_keys(data, [k for k in _keywords(Sounds) if k not in (*_FROM_MODEL, "path", "progress")], f"{where}: [data]")
+    train = dict(tables.get("train", {}))
+    _known_keys(train, list(vars(TrainOptions())), f"{where}: [train]")
+    return Recipe(model, data, TrainOptions(**train))
+
+
+def _keywords(kind):
+    parameters = inspect.signature(kind.__init__).parameters.values()
+    return [p.name for p in parameters if p.name != "self" and p.kind is not p.VAR_KEYWORD]
+
+
+def _known_keys(found, known, where, what="key"):
+    unknown = [k for k in found if k not in known]
+    if unknown:
+        raise ValueError(f"{where}: unknown {what} {', '.join(unknown)}. Known: {', '.join(known)}")
