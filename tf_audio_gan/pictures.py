@@ -166,7 +166,7 @@ def _spectrogram(axes, level, seconds, peak):
         level.T, origin="lower", aspect="auto", cmap="magma", vmin=peak - TOP_DB, vmax=peak, extent=(0, seconds, 0, 1)
     )
     axes.tick_params(labelsize=6.5, length=2, pad=1.5)
-    step = next(step for step in _nice_steps() if seconds / step <= 5)
+    step = next(step for step in _nice_steps() if seconds / step <= 6)
     axes.set_xticks(np.arange(0.0, 0.93 * seconds, step))  # none at the edge, where it would meet the next cell's 0
     return image
 
