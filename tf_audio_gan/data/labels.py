@@ -1,0 +1,62 @@
+"""A label for every sound: from its folder, from its name, or from a table."""
+
+import csv
+import unicodedata
+from pathlib import Path
+
+
+def label_sounds(paths, labels):
+    """Names the class of each path.
+
+    Args:
+        paths: relative paths with `/`.
+        labels: None (no labels), `"folder"` (the first folder below the root), `"prefix"` (the file name before its
+            first underscore) or the path of a CSV table with the columns `path,label`.
+
+    Returns:
+        `(numbers, names)`: a class number for each path, and the sorted class names (empty without labels).
+
+    Raises:
+        ValueError: an unknown rule, or sounds without a label.
+        FileNotFoundError: no such table.
+    """
+    if labels is None:
+        return [0] * len(paths), []
+    if labels == "folder":
+        found = [path.split("/")[0] if "/" in path else None for path in paths]
+        remedy = "labels='folder' needs every sound in a sub-folder named after its class"
+    elif labels == "prefix":
+        found = [name.split("_")[0] or None if "_" in (name := p.rsplit("/")[-1]) else None for p in paths]
+        remedy = "labels='prefix' needs file names such as seven_ab12.wav, where 'seven' is the class"
+    elif str(labels).lower().endswith(".csv"):
+        table = _read_table(Path(labels))
+        found = [table.get(_plain(path)) for path in paths]
+        remedy = f"add a row for each of them to {labels} (path relative to the folder of sounds)"
+    else:
+        raise ValueError(f"labels must be None, 'folder', 'prefix' or the path of a .csv table; received {labels!r}")
+    missing = [path for path, name in zip(paths, found, strict=True) if name is None]
+    if missing:
+        more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
+        raise ValueError(f"{len(missing)} sounds have no label: {', '.join(missing[:5])}{more}; {remedy}")
+    names = sorted(set(found))
+    number = {name: i for i, name in enumerate(names)}
+    return [number[name] for name in found], names
+
+
+def _plain(path):
+    """One spelling for paths that mean the same file (accents composed, forward slashes, no leading ./)."""
+    return unicodedata.normalize("NFC", path.strip().replace("\\", "/").removeprefix("./"))
+
+
+def _read_table(path):
+    if not path.is_file():
+        raise FileNotFoundError(f"no label table at {path}; labels= takes a CSV file with the columns path,label")
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        rows = csv.DictReader(file)
+        columns = rows.fieldnames or []
+        lacking = [name for name in ("path", "label") if name not in columns]
+        if lacking:
+            raise ValueError(
+                f"{path} has no column {' and '.join(lacking)}; its columns are {columns}, wanted path,label"
+            )
+        return {_plain(row["path"] or ""): row["label"].strip() for row in rows if (row["label"] or "").strip()}

@@ -1,0 +1,241 @@
+"""A folder of sounds as training examples."""
+
+import hashlib
+import json
+import threading
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+
+from tf_audio_gan.data.decoders import UnreadableSound, decoder_named
+from tf_audio_gan.data.draws import Draws
+from tf_audio_gan.data.folder import FolderSource
+from tf_audio_gan.data.shards import ShardSource, is_shards
+
+TARGET_RMS = 0.1
+CHOICES = {"crop": ("random", "start"), "normalize": ("none", "peak", "rms"), "weighting": ("duration", "file")}
+
+
+class Sounds:
+    """Fixed-length examples from a folder of audio files, or from a folder made by `prepare_sounds`.
+
+    Every file is decoded once on opening (prepared shards are checked against their SHA-256 instead), so that what
+    cannot be used is known before training: `skipped` names each such file and the reason. A file that breaks later
+    is replaced by the next example of the same pass, and named there too. Crops of files over 60 seconds are decoded
+    where they lie; prepare long MP3 files, in which seeking is slow.
+
+    Args:
+        path: a folder, nested as you like, of any mix of formats, sample rates and channel counts.
+        sample_rate: Hz; sounds at other rates are resampled (soxr, as `librosa.load` does).
+        length: samples of an example.
+        channels: many become one by their mean, one becomes two by copying; other mismatches are skipped.
+        crop: `"random"`: uniform over all places where `length` samples fit; `"start"`: always the first samples.
+            Sounds shorter than `length` are padded with zeros on the right.
+        normalize: per file, before cropping: `"none"`, `"peak"` (to 1.0) or `"rms"` (to 0.1, which is -20 dB, less
+            where the peak would pass 1.0).
+        labels: None, `"folder"`, `"prefix"` or a CSV table with the columns `path,label`.
+        weighting: `"duration"`: a sound comes up once in a pass for each `length` samples that it has, at least once
+            (just once with `crop="start"`); `"file"`: once.
+        decoder: `"soundfile"`, `"tensorflow"` (16-bit PCM WAV only) or `"tensorflow-io"`; not used for shards.
+        cache_mb: limit of the store of decoded sounds, in units of 2**20 bytes.
+        seed: 0 ... 2**63 - 1; with the step, all that chance depends on.
+        progress: show a bar on opening; None = on a terminal.
+
+    Attributes:
+        clips: list of `Clip` (path, length, label, peak, rms).
+        seconds: of all clips together.
+        label_names: list of str, empty without labels.
+        skipped: list of `(path, reason)`.
+        fingerprint: 16 hexadecimal digits over the names, lengths and labels of all clips and the settings; the same
+            for a folder and for the shards made from it.
+
+    Raises:
+        FileNotFoundError: no such folder, or label table.
+        ValueError: not a folder, no usable sound, sounds without label, a setting out of range, damaged shards.
+        ImportError: tensorflow-io is asked for and not installed.
+    """
+
+    def __init__(
+        self,
+        path,
+        *,
+        sample_rate=16000,
+        length=16384,
+        channels=1,
+        crop="random",
+        normalize="none",
+        labels=None,
+        weighting="duration",
+        decoder="soundfile",
+        cache_mb=512,
+        seed=0,
+        progress=None,
+    ):
+        for name, value in {"crop": crop, "normalize": normalize, "weighting": weighting}.items():
+            if value not in CHOICES[name]:
+                raise ValueError(f"{name} must be one of {', '.join(CHOICES[name])}; received {value!r}")
+        numbers = {
+            "sample_rate": sample_rate,
+            "length": length,
+            "channels": channels,
+            "seed": seed,
+            "cache_mb": cache_mb,
+        }
+        check_numbers(**numbers)
+        self.path = folder_at(path)
+        self.sample_rate, self.length, self.channels = sample_rate, length, channels
+        self.crop, self.normalize, self.weighting, self.seed = crop, normalize, weighting, seed
+        if is_shards(self.path):
+            self._source = ShardSource(self.path, sample_rate, channels, labels)
+        else:
+            open_sound = decoder_named(decoder)
+            self._source = FolderSource(self.path, sample_rate, channels, labels, open_sound, cache_mb, progress)
+        self.clips, self.label_names = self._source.clips, self._source.label_names
+        self.skipped = list(self._source.skipped)
+        lengths = np.array([clip.length for clip in self.clips])
+        by_duration = weighting == "duration" and crop == "random"
+        counts = np.maximum(1, np.rint(lengths / length)) if by_duration else np.ones(len(lengths))
+        self._slots = np.repeat(np.arange(len(lengths)), counts.astype(int))
+        self._draws = Draws(len(self._slots), seed)
+        self._broken, self._lock = set(), threading.Lock()
+
+    def __len__(self):
+        return len(self.clips)
+
+    @property
+    def seconds(self):
+        """Seconds of sound in all clips together."""
+        return sum(clip.length for clip in self.clips) / self.sample_rate
+
+    @property
+    def fingerprint(self):
+        """16 hexadecimal digits that stand for the data and the settings."""
+        names = ("sample_rate", "length", "channels", "crop", "normalize", "weighting", "seed")
+        clips = [(clip.path, clip.length, clip.label) for clip in self.clips]
+        value = [{name: getattr(self, name) for name in names}, self.label_names, clips]
+        return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
+
+    def batch(self, step, batch_size):
+        """The examples of one step: a pure function of the data, the settings, the seed and the step.
+
+        Examples are drawn without replacement: a pass over the data is a fresh permutation, and no batch holds an
+        example twice while there are as many examples as its size.
+
+        Args:
+            step: 0, 1, 2 ...
+            batch_size: examples.
+
+        Returns:
+            `(audio, labels)`: float32 `[batch_size, length, channels]` in [-1, 1] and int32 `[batch_size]` (zeros
+            without labels).
+
+        Raises:
+            ValueError: a negative step or a batch size below 1.
+            RuntimeError: not one sound can be read any more.
+        """
+        if step < 0 or batch_size < 1:
+            raise ValueError(f"step must be at least 0 and batch_size at least 1; received {step}, {batch_size}")
+        audio = np.zeros((batch_size, self.length, self.channels), np.float32)
+        labels = np.zeros(batch_size, np.int32)
+        fractions = self._draws.fractions(step * batch_size, batch_size)
+        for row, slot in enumerate(self._draws.batch(step, batch_size)):
+            number = self._fill(audio[row], self._slots[slot], fractions[row])
+            if number is None:
+                number = self._substitute(audio[row], step * batch_size + row, batch_size, fractions[row])
+            labels[row] = self.clips[number].label
+        return audio, labels
+
+    def _substitute(self, out, example, batch_size, fraction):
+        """Fills `out` from the next slots of the same pass, until one can be read."""
+        order = self._draws.order(example // len(self._slots), batch_size)
+        for slot in np.roll(order, -(example % len(self._slots))):
+            number = self._fill(out, self._slots[slot], fraction)
+            if number is not None:
+                return number
+        raise RuntimeError(
+            f"none of the {len(self.clips)} sounds in {self.path} can be read any more "
+            f"(the last: {': '.join(self.skipped[-1])}); is the disk still mounted?"
+        )
+
+    def _fill(self, out, number, fraction):
+        """Writes a crop of a clip into `out`; returns the clip's number, or None if it cannot be read."""
+        if number in self._broken:
+            return None
+        clip = self.clips[number]
+        count = min(clip.length, self.length)
+        start = int(fraction * (clip.length - count + 1)) if self.crop == "random" else 0
+        try:
+            samples = self._source.read(number, start, count)
+            if not np.isfinite(samples).all():
+                raise UnreadableSound("has NaN or infinite samples now")
+        except UnreadableSound as error:
+            with self._lock:
+                if number not in self._broken:
+                    self._broken.add(number)
+                    self.skipped.append((clip.path, f"during training: {error}"))
+            return None
+        out[:count] = np.clip(samples * np.float32(self._gain(clip)), -1, 1)
+        return number
+
+    def _gain(self, clip):
+        if self.normalize == "none":
+            return 1.0
+        peak = 1 / clip.peak
+        return peak if self.normalize == "peak" else min(peak, TARGET_RMS / clip.rms)
+
+    def summary(self):
+        """What is here, in one paragraph for people."""
+        lengths = sorted(clip.length / self.sample_rate for clip in self.clips)
+        text = (
+            f"{self.path}: {len(self.clips)} sounds, {_duration(self.seconds)} at {self.sample_rate} Hz "
+            f"({lengths[0]:.2f} s to {lengths[-1]:.2f} s, median {lengths[len(lengths) // 2]:.2f} s), "
+            f"{len(self._slots)} examples of {self.length} samples in a pass."
+        )
+        if self.label_names:
+            names = ", ".join(self.label_names[:10]) + (", ..." if len(self.label_names) > 10 else "")
+            text += f" {len(self.label_names)} labels: {names}."
+        if self.skipped:
+            reasons = Counter(reason.split(":")[0] for _, reason in self.skipped).most_common(4)
+            text += f" Skipped {len(self.skipped)} files: " + ", ".join(f"{n} {reason}" for reason, n in reasons) + "."
+        if len(self.clips) < 100 or self.seconds < 60:
+            text += (
+                " Warning: that is little to learn from; a GAN may repeat it. Aim at hundreds of sounds and minutes."
+            )
+        return text
+
+
+def folder_at(path):
+    """The folder at `path`, or an error that says what is there.
+
+    Raises:
+        FileNotFoundError: nothing is there.
+        ValueError: it is a file.
+    """
+    path = Path(path).expanduser()
+    if not path.exists():
+        raise FileNotFoundError(f"no folder at {path}; name a folder of audio files or of prepared shards")
+    if not path.is_dir():
+        raise ValueError(f"{path} is a file; name the folder that holds the audio files ({path.parent})")
+    return path
+
+
+def check_numbers(**values):
+    """Refuses numbers out of range.
+
+    Raises:
+        ValueError: naming the setting, its range and what was received.
+    """
+    ranges = {"sample_rate": (1000, 768000), "length": (1, 2**31), "channels": (1, 1024)}
+    ranges |= {"seed": (0, 2**63 - 1), "cache_mb": (0, 2**40)}
+    for name, value in values.items():
+        low, high = ranges[name]
+        whole = name == "cache_mb" or isinstance(value, (int, np.integer))
+        if isinstance(value, bool) or not whole or not low <= value <= high:
+            raise ValueError(f"{name} must be a whole number from {low} to {high}; received {value!r}")
+
+
+def _duration(seconds):
+    if seconds >= 3600:
+        return f"{seconds / 3600:.2f} hours"
+    return f"{seconds / 60:.1f} minutes" if seconds >= 60 else f"{seconds:.1f} seconds"
