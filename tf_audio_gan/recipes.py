@@ -21,17 +21,21 @@ class TrainOptions:
         steps: generator steps in all.
         log_steps: steps between two lines of the log, whose losses are means over them.
         checkpoint_minutes: minutes between two checkpoints; 0: one with every line of the log.
+        learning_rate: of both optimizers, instead of the objective's published one.
     """
 
     batch_size: int = 64
     steps: int = 200_000
     log_steps: int = 50
     checkpoint_minutes: float = 5.0
+    learning_rate: float | None = None
 
     def __post_init__(self):
         for name in ("batch_size", "steps", "log_steps"):
             if not isinstance(getattr(self, name), int) or getattr(self, name) < 1:
                 raise ValueError(f"[train] {name} must be a whole number from 1. Received: {getattr(self, name)!r}")
+        if self.learning_rate is not None and not self.learning_rate > 0:
+            raise ValueError(f"[train] learning_rate must be above 0. Received: {self.learning_rate!r}")
         if self.checkpoint_minutes < 0:
             raise ValueError(f"[train] checkpoint_minutes must be 0 or more. Received: {self.checkpoint_minutes!r}")
 

@@ -78,6 +78,8 @@ def train(recipe, sounds, run_dir, *, steps=None, max_minutes=None, seed=None, p
     model.compile()
     checkpoints = Checkpoints(run_dir / "checkpoints", recipe.train.checkpoint_minutes)
     start = checkpoints.restore(model)
+    if recipe.train.learning_rate:
+        model.optimizer.learning_rate = model.d_optimizer.learning_rate = recipe.train.learning_rate
     stop = Stop(recipe.train.steps, max_minutes)
     health = Health()
     if start < recipe.train.steps:

@@ -11,7 +11,7 @@ RECIPES = {
     "wavegan_drums": {
         "model": {"name": "wavegan", "dim": 16},
         "data": {"normalize": "peak", "crop": "start"},
-        "train": {"batch_size": 16, "steps": 10_000},
+        "train": {"batch_size": 16, "steps": 10_000, "learning_rate": 2e-4},
     },
     # One-shot hits at 44.1 kHz, 1.5 s: the authors' size for their longest slice. A GPU.
     "wavegan_drums_44k": {
