@@ -113,4 +113,6 @@ def _compare(model, folder):
     loaded = tf.saved_model.load(str(folder)).signatures["from_seed"](seed=tf.constant(seeds))["audio"].numpy()
     difference = float(np.abs(loaded - model.generate(2, seed=seeds)).max())
     if not difference <= 1e-5:
-        raise ValueError(f"the exported model's audio differs from the model's by {difference:g} (at most 1e-5 is right)")
+        raise ValueError(
+            f"the exported model's audio differs from the model's by {difference:g} (at most 1e-5 is right)"
+        )

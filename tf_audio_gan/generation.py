@@ -65,7 +65,9 @@ def _latents(model, n, seed, interpolate, latents):
         return _given(model, latents)
     if interpolate:
         if interpolate < 2:
-            raise ValueError(f"interpolate must be at least 2 sounds, from one seed to the next. Received: {interpolate}")
+            raise ValueError(
+                f"interpolate must be at least 2 sounds, from one seed to the next. Received: {interpolate}"
+            )
         ends = np.asarray(model.latents(np.array([seed, seed + 1])))
         weights = np.linspace(0, 1, interpolate, dtype="float32")
         names = [f"seed {seed} to {seed + 1} at {w:.2f}" for w in weights]

@@ -48,7 +48,9 @@ def resolve(handle):
 
 def _verify(path, facts):
     if not path.is_file():
-        raise FileNotFoundError(f"{path} is missing from the zoo. Fetch it again (git checkout, or download the preset).")
+        raise FileNotFoundError(
+            f"{path} is missing from the zoo. Fetch it again (git checkout, or download the preset)."
+        )
     data = path.read_bytes()
     if len(data) != facts["bytes"] or hashlib.sha256(data).hexdigest() != facts["sha256"]:
         raise ValueError(

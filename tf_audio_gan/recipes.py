@@ -93,7 +93,9 @@ def load_recipe(source):
     if (path / "recipe.toml").is_file():
         path = path / "recipe.toml"
     if path.suffix != ".toml":
-        raise ValueError(f"there is no recipe {str(source)!r}. Recipes: {', '.join(known)}; or a path that ends in .toml")
+        raise ValueError(
+            f"there is no recipe {str(source)!r}. Recipes: {', '.join(known)}; or a path that ends in .toml"
+        )
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

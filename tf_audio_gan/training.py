@@ -72,7 +72,12 @@ def train(recipe, sounds, run_dir, *, steps=None, max_minutes=None, seed=None, p
     _check_run(run_dir, recipe)
     model = recipe.build_model()
     data = Sounds(
-        sounds, sample_rate=model.sample_rate, length=model.length, channels=model.channels, progress=progress, **recipe.data
+        sounds,
+        sample_rate=model.sample_rate,
+        length=model.length,
+        channels=model.channels,
+        progress=progress,
+        **recipe.data,
     )
     _open_run(run_dir, recipe, data)
     model.compile()

@@ -169,7 +169,11 @@ class AudioGAN(keras.Model):
             metadata: anything JSON that belongs into metadata.json.
         """
         folder = Path(folder)
-        if folder.exists() and not (folder / "config.json").is_file() and (not folder.is_dir() or any(folder.iterdir())):
+        if (
+            folder.exists()
+            and not (folder / "config.json").is_file()
+            and (not folder.is_dir() or any(folder.iterdir()))
+        ):
             raise ValueError(f"{folder} exists and is no preset; it will not be overwritten. Choose another folder.")
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as parent:
@@ -188,7 +192,10 @@ class AudioGAN(keras.Model):
         facts = {
             "tf_audio_gan_version": tf_audio_gan.__version__,
             "keras_version": keras.__version__,
-            "parameters": {"generator": self.generator.count_params(), "discriminator": self.discriminator.count_params()},
+            "parameters": {
+                "generator": self.generator.count_params(),
+                "discriminator": self.discriminator.count_params(),
+            },
             "saved": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         }
         _write_json(folder / "metadata.json", {**facts, **metadata})
@@ -207,7 +214,9 @@ class AudioGAN(keras.Model):
             )
         kind = models.model_class(classes[saved["registered_name"]])
         if not issubclass(kind, cls):
-            raise ValueError(f"{folder} holds a {kind.__name__}, not a {cls.__name__}. Use {kind.__name__}.from_preset.")
+            raise ValueError(
+                f"{folder} holds a {kind.__name__}, not a {cls.__name__}. Use {kind.__name__}.from_preset."
+            )
         model = kind.from_config(saved["config"])
         for network in (model.generator, model.ema_generator):
             network.load_weights(folder / "generator.weights.h5")

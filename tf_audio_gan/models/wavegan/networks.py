@@ -61,7 +61,12 @@ class Upsample(layers.Layer):
         kind = layers.Conv1DTranspose if upsampling == "zeros" else layers.Conv1D
         strides = {"strides": stride} if upsampling == "zeros" else {}
         self.conv = kind(
-            filters, kernel_size, padding="same", kernel_initializer=initializer or "glorot_uniform", name="conv", **strides
+            filters,
+            kernel_size,
+            padding="same",
+            kernel_initializer=initializer or "glorot_uniform",
+            name="conv",
+            **strides,
         )
 
     def build(self, input_shape):

@@ -1,0 +1,138 @@
+"""The commands. Each is a thin layer over a public function; the words it prints are for people."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import tf_audio_gan
+
+app = typer.Typer(
+    name="tf-audio-gan",
+    help="Audio GANs: train on a folder of sounds, make new ones, export and serve them.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+Preset = Annotated[str, typer.Argument(metavar="PRESET", help="A preset's folder, or its name in the zoo.")]
+SHOWN_SKIPPED = 10
+
+
+def _version(asked: bool):
+    if asked:
+        print(f"tf-audio-gan {tf_audio_gan.__version__}")
+        raise typer.Exit()
+
+
+@app.callback()
+def root(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
+):
+    """Audio GANs: train on a folder of sounds, make new ones, export and serve them."""
+
+
+@app.command()
+def prepare(
+    sounds: Annotated[Path, typer.Argument(help="A folder of audio files, nested as you like.")],
+    out: Annotated[Path, typer.Argument(help="Gets the shards and their index; run again to continue.")],
+    sample_rate: Annotated[int, typer.Option(help="Hz.")] = 16000,
+    channels: Annotated[int, typer.Option(help="Audio channels.")] = 1,
+    labels: Annotated[str | None, typer.Option(help="folder, prefix, or a CSV file with columns path,label.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes; default: one a core.")] = None,
+):
+    """Decode and resample a folder once, into shards that training reads fast."""
+    index = tf_audio_gan.prepare_sounds(
+        sounds, out, sample_rate=sample_rate, channels=channels, labels=labels, workers=workers
+    )
+    print(f"{out}: {index['clips']} clips, {index['seconds'] / 3600:.2f} hours at {index['sample_rate']} Hz")
+    _say_skipped([(s["path"], s["reason"]) for s in index["skipped"]], out / "index.json")
+
+
+@app.command()
+def train(
+    model: Annotated[str, typer.Argument(help="A model or recipe by name (wavegan, wavegan_drums), or a .toml file.")],
+    sounds: Annotated[Path, typer.Argument(help="A folder of audio files, or of shards made by prepare.")],
+    run_dir: Annotated[Path, typer.Option(help="Gets everything the run makes; the same again goes on from there.")],
+    recipe: Annotated[Path | None, typer.Option(help="A recipe (TOML) for the model.")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Generator steps in all.")] = None,
+    max_minutes: Annotated[float | None, typer.Option(min=0.0, help="Stop, saved, after so long.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Of weights, noise and data.")] = None,
+):
+    """Train on a folder of sounds. Ctrl-C saves; the same command goes on."""
+    from tf_audio_gan.recipes import load_recipe
+
+    source = model if recipe is None else str(recipe)
+    named = load_recipe(source).model["name"]
+    if recipe is not None and named != model:
+        raise ValueError(f"{recipe} is a recipe for {named}, not {model}. Say: tf-audio-gan train {named} ...")
+    result = tf_audio_gan.train(source, sounds, run_dir, steps=steps, max_minutes=max_minutes, seed=seed)
+    print(f"{result.ended} at step {result.step}")
+    _say_skipped(result.skipped, run_dir / "skipped.txt")
+    print(f"preset:   {result.preset}\nsounds:   {run_dir / 'sounds'}\npicture:  {result.contact_sheet}")
+    print(
+        f"curves:   tensorboard --logdir {run_dir / 'logs'}\nmore:     tf-audio-gan generate {result.preset} --out more"
+    )
+    if result.ended.startswith("diverged"):
+        sys.exit(f"{result.ended}; the preset is of the last healthy checkpoint, at step {result.step}")
+    if result.ended == "interrupted":
+        sys.exit(130)
+
+
+@app.command()
+def generate(
+    preset: Preset,
+    out: Annotated[Path, typer.Option(help="Gets WAV files, latents.npy, sounds.csv and a picture.")],
+    n: Annotated[int, typer.Option(help="How many sounds.")] = 16,
+    seed: Annotated[int, typer.Option(help="Of the first; sound i is that of seed + i.")] = 0,
+    interpolate: Annotated[int, typer.Option(help="Instead: this many sounds from the seed to the next one.")] = 0,
+    latents: Annotated[Path | None, typer.Option(help="Instead of seeds: a latents.npy of an earlier call.")] = None,
+):
+    """Make sounds from a preset."""
+    made = tf_audio_gan.generate(preset, out, n=n, seed=seed, interpolate=interpolate, latents=latents)
+    print(f"{len(made.files)} sounds in {out}, picture: {made.picture}")
+
+
+@app.command()
+def export(
+    preset: Preset,
+    out: Annotated[Path, typer.Argument(help="The model's base folder; its name is the served model's name.")],
+    version: Annotated[int | None, typer.Option(help="Default: one more than the largest there.")] = None,
+):
+    """Write a SavedModel for TensorFlow Serving."""
+    folder = tf_audio_gan.export(preset, out, version=version)
+    print(f"{folder}\nserve it: tf-audio-gan serve {out}")
+
+
+@app.command()
+def serve(
+    models: Annotated[list[str], typer.Argument(metavar="DIR...", help="Base folders made by export; or NAME=DIR.")],
+    rest_port: Annotated[int, typer.Option(help="Port of the REST API; 0: any free one.")] = 8501,
+    host: Annotated[str, typer.Option(help="Address to listen on; there is no authentication.")] = "127.0.0.1",
+):
+    """Answer REST requests for exported models as TensorFlow Serving does."""
+    from tf_audio_gan.serving.server import Server, models_from_paths
+
+    server = Server(models_from_paths(models), host=host, port=rest_port)
+    server.run()
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="Gets everything the demo makes.")] = Path("demo"),
+    minutes: Annotated[float, typer.Option(min=0.05, help="Training time.")] = 1.0,
+):
+    """From drum sounds to a trained model, a REST prediction and a page to listen to, in two minutes."""
+    from tf_audio_gan.cli.demo import run_demo
+
+    run_demo(out, minutes)
+
+
+def _say_skipped(skipped, full_list):
+    if not skipped:
+        return
+    print(f"skipped {len(skipped)} files:")
+    for path, reason in skipped[:SHOWN_SKIPPED]:
+        print(f"  {path}: {reason}")
+    if len(skipped) > SHOWN_SKIPPED:
+        print(f"  ... and {len(skipped) - SHOWN_SKIPPED} more, all in {full_list}")
