@@ -94,7 +94,7 @@ def _draw(path, cells, sample_rate, columns, heading):
     figure = Figure(sheet.size, dpi=_DPI)
     FigureCanvasAgg(figure)
     levels = [_levels(clip, sample_rate) for _, _, clip, _, _ in cells]
-    peak = max(-40.0, max(level.max() for level in levels))
+    peak = max(-30.0, max(level.max() for level in levels))
     for (row, column, clip, title, colour), level in zip(cells, levels, strict=True):
         _waveform(figure.add_axes(sheet.box(row, column, _PICTURE, _WAVE)), clip, title, colour)
         picture = figure.add_axes(sheet.box(row, column, 0.0, _PICTURE))
