@@ -32,6 +32,12 @@ def test_a_batch_stereo_and_single_samples_are_drawn(tmp_path):
     assert (picture(tmp_path / "batch.png") < 10).any() and (tmp_path / "stereo.png").exists()
 
 
+def test_any_text_is_a_title(tmp_path):
+    titles = [r"$\frac$ 5 for $3", "a_name_that_is_much_longer_than_a_cell_is_wide_and_then_some.wav"]
+    contact_sheet(tmp_path / "a.png", HITS[:2], 16000, titles=titles, heading=r"$\bad_{")
+    assert (tmp_path / "a.png").exists()
+
+
 def test_one_colour_scale_for_all(tmp_path):
     loud = np.random.default_rng(0).uniform(-1, 1, 6000)
     contact_sheet(tmp_path / "a.png", [loud, 0.001 * loud], 16000)
