@@ -88,7 +88,7 @@ def _clip(name, audio, sample_rate):
     label = html.escape(name)
     facts = f"{_seconds(len(audio) / sample_rate)} · {sample_rate / 1000:g} kHz{_channels(audio.shape[1])}"
     return (
-        f'<figure><figcaption><b title="{label}">{label}</b><span>{facts}</span></figcaption>\n'
+        f"<figure><figcaption><b>{label}</b><span>{facts}</span></figcaption>\n"
         f'<div class="look"><svg viewBox="0 0 {_COLUMNS} 100" preserveAspectRatio="none" aria-hidden="true">'
         f'<path d="{_outline(audio)}"/></svg>'
         f'<img alt="Spectrogram of {label}, 0 to {sample_rate / 2000:g} kHz" src="{picture}"><i></i></div>\n'

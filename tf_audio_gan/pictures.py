@@ -32,7 +32,7 @@ def contact_sheet(path, audio, sample_rate, *, titles=None, columns=4, heading=N
         audio: 1 to 32 clips: ``[clips, samples, channels]`` or a list of float ``[samples]`` or
             ``[samples, channels]`` in [-1, 1], of any lengths.
         sample_rate: in Hz.
-        titles: a line above each clip; default: its number, counted from 1.
+        titles: a line above each clip, cut at 36 characters; default: its number, counted from 1.
         columns: clips in one row.
         heading: a line above the sheet.
 
@@ -94,7 +94,7 @@ def _draw(path, cells, sample_rate, columns, heading):
     figure = Figure(sheet.size, dpi=_DPI)
     FigureCanvasAgg(figure)
     levels = [_levels(clip, sample_rate) for _, _, clip, _, _ in cells]
-    peak = max(-40.0, max(level.max() for level in levels))
+    peak = max(-30.0, max(level.max() for level in levels))
     for (row, column, clip, title, colour), level in zip(cells, levels, strict=True):
         _waveform(figure.add_axes(sheet.box(row, column, _PICTURE, _WAVE)), clip, title, colour)
         picture = figure.add_axes(sheet.box(row, column, 0.0, _PICTURE))
@@ -109,7 +109,15 @@ def _draw(path, cells, sample_rate, columns, heading):
     bar.ax.tick_params(labelsize=6.5, length=2, pad=1.5)
     bar.ax.set_title("dB", fontsize=7, pad=4)
     if heading:
-        figure.text(_LEFT / sheet.size[0], 1 - 0.14 / sheet.size[1], heading, fontsize=10, va="top", weight="bold")
+        figure.text(
+            _LEFT / sheet.size[0],
+            1 - 0.14 / sheet.size[1],
+            heading,
+            fontsize=10,
+            va="top",
+            weight="bold",
+            parse_math=False,
+        )
     _save(figure, path)
 
 
@@ -155,7 +163,8 @@ def _waveform(axes, clip, title, colour):
             edges, low[:, channel], high[:, channel], color=colour, lw=0.4, alpha=1.0 if clip.shape[1] == 1 else 0.55
         )
     axes.set(xlim=(0, max(1, len(clip) - 1)), ylim=(-1.05, 1.05), xticks=[], yticks=[])
-    axes.set_title(title, fontsize=8, pad=3)
+    title = title if len(title) <= 36 else f"{title[:35]}…"  # what a cell is wide
+    axes.set_title(title, fontsize=8, pad=3, parse_math=False)
     for side in ("top", "right", "left", "bottom"):
         axes.spines[side].set_visible(False)
 

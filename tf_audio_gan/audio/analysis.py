@@ -10,7 +10,7 @@ from functools import lru_cache
 
 import numpy as np
 
-_FLOOR = 1e-10  # of power, as librosa: -100 dB
+_FLOOR_DB = -100.0  # of power, as librosa's 1e-10
 
 
 def power_spectrogram(audio, n_fft=1024, hop_length=256):
@@ -52,12 +52,13 @@ def mel_db(audio, sample_rate, n_fft=1024, hop_length=256, n_mels=64):
         n_mels: number of bands.
 
     Returns:
-        float32 ``[frames, n_mels]``: ``10 log10(max(power, 1e-10))``, so never below -100 dB.
+        float32 ``[frames, n_mels]``: ``10 log10(max(power, 1e-10))``, never below -100 dB.
     """
     audio = np.asarray(audio, np.float32)
     channels = audio.reshape(len(audio), -1).T
     power = np.mean([power_spectrogram(channel, n_fft, hop_length) for channel in channels], axis=0)
-    return 10.0 * np.log10(np.maximum(power @ mel_filters(sample_rate, n_fft, n_mels), _FLOOR))
+    mel = power @ mel_filters(sample_rate, n_fft, n_mels)
+    return np.maximum(10.0 * np.log10(np.maximum(mel, 1e-12)), _FLOOR_DB)
 
 
 def window_length(sample_rate):
@@ -79,7 +80,7 @@ def spectrogram_rgb(audio, sample_rate, height=96, max_width=512, top_db=70.0, p
         max_width: pixels; the hop is chosen as the shortest of 64 samples or more that stays within it.
         top_db: decibels from the brightest colour to the darkest.
         peak_db: the level of the brightest colour; None takes the clip's own loudest cell, and never less than
-            -40 dB, so that silence is dark. Give clips that are compared the same number.
+            -30 dB, so that silence is black. Give clips that are compared the same number.
 
     Returns:
         uint8 ``[height, width, 3]``, for PNG files and TensorBoard images.
@@ -88,7 +89,7 @@ def spectrogram_rgb(audio, sample_rate, height=96, max_width=512, top_db=70.0, p
 
     hop = max(64, -(-len(audio) // (max_width - 1)))
     level = mel_db(audio, sample_rate, max(window_length(sample_rate), _power_of_two(hop)), hop, height).T[::-1]
-    peak = max(level.max(), -40.0) if peak_db is None else peak_db
+    peak = max(level.max(), -30.0) if peak_db is None else peak_db
     return colormaps["magma"]((level - peak) / top_db + 1.0, bytes=True)[..., :3]
 
 
