@@ -16,7 +16,7 @@ EXTRAS["dev"] += EXTRAS["serve"]
 setup(
     name="tf-audio-gan",
     version="0.1.0",
-    description="Audio GANs for Keras 3 on TensorFlow: train on a folder of sounds, export, serve with TensorFlow Serving",
+    description="Audio GANs for Keras 3 on TensorFlow: train on a folder of sounds, export, serve",
     long_description=(HERE / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     author="The tf_audio_gan authors",

@@ -94,7 +94,8 @@ def test_importing_the_package_loads_neither_tensorflow_nor_keras():
 def test_help_loads_no_tensorflow():
     code = (
         "import sys\nfrom tf_audio_gan.cli import main\nsys.argv = ['tf-audio-gan', '--help']\n"
-        "try: main()\nexcept SystemExit: pass\nprint('LOADED', sorted({'tensorflow', 'keras', 'librosa'} & set(sys.modules)))"
+        "try: main()\nexcept SystemExit: pass\n"
+        "print('LOADED', sorted({'tensorflow', 'keras', 'librosa'} & set(sys.modules)))"
     )
     out = run(sys.executable, "-c", code).stdout
     assert "LOADED []" in out and "generate" in out

@@ -134,7 +134,7 @@ class Log(keras.callbacks.Callback):
 
 
 class Summaries(keras.callbacks.Callback):
-    """TensorBoard: scalars with every line of the log; the sounds of eight fixed seeds, heard and seen, now and then."""
+    """TensorBoard: scalars with every line of the log; now and then the sounds of eight fixed seeds, heard and seen."""
 
     def __init__(self, folder, minutes=2.0):
         super().__init__()
@@ -173,12 +173,11 @@ class Progress(keras.callbacks.Callback):
         self.steps, self.start = steps, start
 
     def on_train_begin(self, logs=None):
-        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
-        from rich.progress import Progress as Bar
-        from rich.progress import TimeRemainingColumn
+        from rich import progress
 
-        columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-        self.bar = Bar(TextColumn("training"), *columns, TextColumn("{task.fields[losses]}"))
+        columns = [progress.BarColumn(), progress.MofNCompleteColumn(), progress.TimeElapsedColumn()]
+        columns += [progress.TimeRemainingColumn(), progress.TextColumn("{task.fields[losses]}")]
+        self.bar = progress.Progress(progress.TextColumn("training"), *columns)
         self.task = self.bar.add_task("training", total=self.steps, completed=self.start, losses="compiling")
         self.bar.start()
 

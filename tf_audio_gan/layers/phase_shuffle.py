@@ -76,7 +76,7 @@ class PhaseShuffle(keras.layers.Layer):
         self.built = True
 
     def call(self, x, draws=None):
-        """Shuffles [batch, time, channels] with the numbers of `draws` (`backend.Draws`); without draws, passes it on."""
+        """Shuffles [batch, time, channels] by `draws` (`backend.Draws`); without draws, does nothing."""
         if draws is None or self.radius == 0:
             return x
         if self.mode == "batch":

@@ -52,7 +52,8 @@ class AudioGAN(keras.Model):
     """
 
     def __init__(
-        self, *, make_generator, make_discriminator, sample_rate, critic_steps, ema, seed, weight_clip, loss_weights, **kwargs
+        self, *, make_generator, make_discriminator, sample_rate, critic_steps, ema, seed, weight_clip, loss_weights,
+        **kwargs,
     ):  # fmt: skip
         super().__init__(**kwargs)
         if not isinstance(critic_steps, int) or critic_steps < 1:
@@ -121,9 +122,10 @@ class AudioGAN(keras.Model):
     def _split(self, batch):
         n = batch.shape[0]
         if n is not None and n % self.critic_steps:
+            fits = n // self.critic_steps * self.critic_steps or self.critic_steps
             raise ValueError(
                 f"a batch must hold critic_steps x batch_size examples on axis 0. Received: {n} examples with "
-                f"critic_steps={self.critic_steps}. Use {n // self.critic_steps * self.critic_steps or self.critic_steps}."
+                f"critic_steps={self.critic_steps}. {fits} would do."
             )
         return ops.split(batch, self.critic_steps)
 
@@ -209,9 +211,8 @@ class AudioGAN(keras.Model):
         saved = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         classes = {f"tf_audio_gan>{kind}": name for name, kind in models.MODELS.items()}
         if saved.get("registered_name") not in classes:
-            raise ValueError(
-                f"{folder / 'config.json'} is of {saved.get('registered_name')!r}, which is none of: {', '.join(classes)}"
-            )
+            found = saved.get("registered_name")
+            raise ValueError(f"{folder / 'config.json'} is of {found!r}, which is none of: {', '.join(classes)}")
         kind = models.model_class(classes[saved["registered_name"]])
         if not issubclass(kind, cls):
             raise ValueError(

@@ -24,7 +24,7 @@ def resolve_strides(length, strides=None):
     if strides is None:
         if length not in STRIDES:
             raise ValueError(
-                f"length={length} has no published strides (those of {', '.join(map(str, STRIDES))} samples are known). "
+                f"length={length} has no published strides; {', '.join(map(str, STRIDES))} samples have. "
                 "Give strides whose product divides it, e.g. length=49152, strides=(4, 4, 4, 4, 4, 3)."
             )
         strides = STRIDES[length]
@@ -45,7 +45,7 @@ def _glorot(seed, layer):
 
 @keras.saving.register_keras_serializable("tf_audio_gan")
 class Upsample(layers.Layer):
-    """One generator layer: `stride` times as many time steps, by transposed convolution or by repetition and convolution.
+    """One generator layer: `stride` times as many time steps, by transposed convolution or repetition and convolution.
 
     Args:
         filters: channels out.
@@ -134,7 +134,7 @@ class Generator(keras.Model):
         self.built = True
 
     def call(self, latents, training=False):
-        """Latents [batch, latent_dim] in [-1, 1] -> audio [batch, length, channels], in [-1, 1] without a post filter."""
+        """Latents [batch, latent_dim] in [-1, 1] -> audio [batch, length, channels], in [-1, 1] but for a post filter."""
         x = ops.reshape(self.project(latents), (-1, self.start, self.width))
         for i, up in enumerate(self.ups):
             x = self.norms[i](x, training=training) if self.norms else x

@@ -18,8 +18,8 @@ class WaveGAN(AudioGAN):
     steps a generator step, phase shuffle 2. Train on [critic_steps x batch, length, channels].
 
     What is healthy (WGAN-GP): `d/adversarial` is minus the estimated distance between real and generated sound; it
-    falls fast, then rises slowly towards 0 as the generator improves and stays negative. `d/gradient_norm` stays near 1.
-    `g/adversarial` wanders and means little by itself. Values in the thousands are divergence.
+    falls fast, then rises slowly towards 0 as the generator improves and stays negative. `d/gradient_norm` stays near
+    1. `g/adversarial` wanders and means little by itself. Values in the thousands are divergence.
 
     Args:
         sample_rate: Hz; stored with the preset, used when audio is written.
@@ -77,7 +77,7 @@ class WaveGAN(AudioGAN):
         return self.objective.optimizer()
 
     def latents(self, seeds):
-        """Latents of sounds by seed: integers [batch] -> [batch, latent_dim], uniform in [-1, 1); the same everywhere."""
+        """Latents by seed: integers [batch] -> [batch, latent_dim], uniform in [-1, 1); the same on every machine."""
         return backend.seeded_uniform(seeds, self.latent_dim) * 2 - 1
 
     def _fake(self, real, draws, training=True):
