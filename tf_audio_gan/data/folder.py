@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from tf_audio_gan.data.cache import Cache
 from tf_audio_gan.data.decoders import UnreadableSound, reason_of
 from tf_audio_gan.data.files import find_files
@@ -99,6 +101,8 @@ class FolderSource:
         except Exception as error:  # decoders raise many kinds; each means that this file cannot be used now
             reason = "disappeared" if not path.exists() else f"cannot be decoded any more: {reason_of(error, path)}"
             raise UnreadableSound(reason) from error
+        if not np.isfinite(samples).all():
+            raise UnreadableSound("changed since it was scanned: NaN or infinite samples now")
         self._cache.put(number, samples)
         return samples[start : start + count].copy()
 

@@ -55,7 +55,7 @@ def prepare_sounds(sounds, out, *, sample_rate=16000, channels=1, labels=None, w
     settings = {
         "sample_rate": sample_rate,
         "channels": channels,
-        "record_frames": RECORD_SECONDS * sample_rate,
+        "record_frames": int(RECORD_SECONDS * sample_rate),
         "labels": labels if labels in (None, "folder", "prefix") else f"csv {_digest_of_table(labels)}",
         "source": _digest_of_source(sounds),
     }
@@ -110,7 +110,7 @@ def _digest_of_source(sounds):
 
 
 def _check_same(settings, have, out):
-    wrong = [name for name in settings if settings[name] != have.get(name)]
+    wrong = [name for name in settings if settings[name] != have.get(name) and name != "record_frames"]
     if "source" in wrong:
         raise ValueError(
             f"{out} was made from other sounds (files came, went or changed); name a new folder or delete it"

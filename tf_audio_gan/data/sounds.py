@@ -162,13 +162,14 @@ class Sounds:
         """Writes a crop of a clip into `out`; returns the clip's number, or None if it cannot be read."""
         if number in self._broken:
             return None
+        number = int(number)
         clip = self.clips[number]
         count = min(clip.length, self.length)
         start = int(fraction * (clip.length - count + 1)) if self.crop == "random" else 0
         try:
             samples = self._source.read(number, start, count)
             if not np.isfinite(samples).all():
-                raise UnreadableSound("has NaN or infinite samples now")
+                raise UnreadableSound("changed since it was scanned: NaN or infinite samples now")
         except UnreadableSound as error:
             with self._lock:
                 if number not in self._broken:

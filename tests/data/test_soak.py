@@ -1,0 +1,56 @@
+"""Full counts, run by `make soak`."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import soundfile
+
+from tf_audio_gan import Sounds, prepare_sounds
+
+pytestmark = pytest.mark.soak
+
+
+def test_fifty_thousand_tiny_files(tmp_path, rng):
+    samples = rng.integers(-9000, 9000, (50, 400)).astype(np.int16)
+    for i in range(50_000):
+        path = tmp_path / "sounds" / f"{i % 100}"
+        path.mkdir(parents=True, exist_ok=True)
+        soundfile.write(path / f"{i}.wav", samples[i % 50], 16000)
+    sounds = Sounds(tmp_path / "sounds", length=400, labels="folder", cache_mb=8)
+    assert len(sounds) == 50_000 and not sounds.skipped and len(sounds.label_names) == 100
+    seen = np.concatenate([sounds.batch(step, 1000)[1] for step in range(50)])
+    assert np.bincount(seen).tolist() == [500] * 100
+    report = prepare_sounds(tmp_path / "sounds", tmp_path / "out", labels="folder", workers=1, progress=False)
+    assert report["clips"] == 50_000
+    prepared = Sounds(tmp_path / "out", length=400)
+    assert prepared.fingerprint == sounds.fingerprint
+    np.testing.assert_array_equal(prepared.batch(7, 64)[0], sounds.batch(7, 64)[0])
+
+
+THREE_HOURS = """
+import resource, sys
+from tf_audio_gan import Sounds, prepare_sounds
+Sounds(sys.argv[1]).batch(0, 64)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+prepare_sounds(sys.argv[1], sys.argv[2], workers=1, progress=False)
+print(before // 1024, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+"""
+
+
+def test_three_hours_in_one_file(tmp_path, rng):
+    (tmp_path / "sounds").mkdir()
+    minute = rng.integers(-9000, 9000, (60 * 44100, 2)).astype(np.int16)
+    with soundfile.SoundFile(tmp_path / "sounds" / "long.flac", "w", 44100, 2) as file:
+        for _ in range(180):
+            file.write(minute)
+    command = [sys.executable, "-c", THREE_HOURS, tmp_path / "sounds", tmp_path / "out"]
+    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": os.getcwd()})
+    assert done.returncode == 0, done.stderr
+    reading, preparing = map(int, done.stdout.split())
+    assert reading < 400 and preparing < 500, f"peak memory {reading} and {preparing} MB; decoded it would be 1300 MB"
+    one, two = Sounds(tmp_path / "sounds"), Sounds(tmp_path / "out")
+    assert one.clips == two.clips and one.clips[0].length == 3 * 3600 * 16000
+    assert np.abs(one.batch(2, 16)[0] - two.batch(2, 16)[0]).max() < 0.51 / 32768 + 2e-6
