@@ -87,8 +87,11 @@ class Checkpoints(keras.callbacks.Callback):
         if not healthy or step == self.saved:
             return
         new = self.folder / "tmp.weights.h5"
-        self.model.save_weights(new)
-        os.replace(new, self.folder / f"step_{step:09d}.weights.h5")
+        try:
+            self.model.save_weights(new)
+            os.replace(new, self.folder / f"step_{step:09d}.weights.h5")
+        finally:
+            new.unlink(missing_ok=True)
         self.saved = step
         for old in sorted(self.folder.glob("step_*.weights.h5"))[:-_KEPT]:
             old.unlink()

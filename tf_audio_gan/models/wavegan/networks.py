@@ -29,12 +29,14 @@ def resolve_strides(length, strides=None):
             )
         strides = STRIDES[length]
     strides = tuple(int(s) for s in strides)
+    if not strides or min(strides) < 1 or length < 1:
+        raise ValueError(f"length and every stride must be at least 1. Received: length={length}, strides={strides}")
     product = math.prod(strides)
-    if not strides or min(strides) < 1 or length < 1 or length % product:
+    if length % product:
         lower = length // product * product
         raise ValueError(
-            f"length must be start x product of strides with every number positive. Received: length={length}, "
-            f"strides={strides} (product {product}). Nearest lengths: {lower or product}, {lower + product}."
+            f"length must be start x product of strides. Received: length={length}, strides={strides} "
+            f"(product {product}). Nearest lengths: {lower or product}, {lower + product}."
         )
     return strides, length // product
 
@@ -134,7 +136,7 @@ class Generator(keras.Model):
         self.built = True
 
     def call(self, latents, training=False):
-        """Latents [batch, latent_dim] in [-1, 1] -> audio [batch, length, channels], in [-1, 1] but for a post filter."""
+        """Latents [batch, latent_dim] in [-1, 1] -> audio [batch, length, channels], in [-1, 1] unless filtered."""
         x = ops.reshape(self.project(latents), (-1, self.start, self.width))
         for i, up in enumerate(self.ups):
             x = self.norms[i](x, training=training) if self.norms else x

@@ -1,0 +1,28 @@
+"""Two logical CPU devices for the replica tests, and small things every test may use."""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture(scope="session")
+def two_devices():
+    """Names of two logical CPU devices; they have to be asked for before TensorFlow's first operation."""
+    import tensorflow as tf
+
+    return [d.name.replace("/device:", "") for d in tf.config.list_logical_devices("CPU")][:2]
+
+
+def pytest_configure(config):
+    import tensorflow as tf
+
+    cpu = tf.config.list_physical_devices("CPU")[0]
+    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)

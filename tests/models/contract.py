@@ -1,0 +1,95 @@
+"""What every model promises, in one call: `run_gan_test(cls, keywords, batch)`."""
+
+import subprocess
+import sys
+
+import keras
+import numpy as np
+
+import tf_audio_gan
+from tf_audio_gan.models.gan import AudioGAN
+
+SGD = keras.optimizers.SGD
+
+
+def values(variables):
+    """Copies of variables as arrays."""
+    return [v.numpy().copy() for v in variables]
+
+
+def moved(before, variables):
+    """Which variables are no longer what they were."""
+    return [not np.array_equal(a, np.asarray(v)) for a, v in zip(before, variables, strict=True)]
+
+
+def run_gan_test(cls, keywords, batch, tmp_path):
+    """Checks configuration, training, saving and presets of one model.
+
+    Args:
+        cls: the model's class.
+        keywords: of a small one.
+        batch: [critic_steps x batch, length, channels] array to train on.
+        tmp_path: a folder.
+    """
+    model = cls(**keywords)
+    for key, value in keywords.items():
+        assert model.get_config()[key] == value
+    assert cls.from_config(model.get_config()).get_config() == model.get_config()
+    sound = model.generate(3, seed=5)
+    assert sound.shape == (3, *batch.shape[1:]) and sound.dtype == np.float32 and np.isfinite(sound).all()
+    np.testing.assert_allclose(model.generate(1, seed=7), sound[2:], atol=1e-6)
+    check_training(model, batch)
+    check_files(cls, model, tmp_path)
+
+
+def check_training(model, batch):
+    """Both networks move, each only by its own optimizer; logs are finite, under path names; the average follows."""
+    model.compile(run_eagerly=True)
+    watched = {n: getattr(model, n) for n in ("generator", "discriminator", "ema_generator")}
+    before = {name: values(network.variables) for name, network in watched.items()}
+    trained = model.discriminator.trainable_variables
+    model._update(model.discriminator, model.d_optimizer, model.discriminator_loss, *_part(model, batch))
+    assert any(moved(before["discriminator"], model.discriminator.variables))
+    assert not any(moved(values(model.generator.trainable_variables), model.generator.trainable_variables))
+    middle = values(trained)
+    model._update(model.generator, model.optimizer, model.generator_loss, *_part(model, batch))
+    assert not any(moved(middle, trained)), "the generator's step must leave the discriminator alone"
+    assert any(moved(before["generator"], model.generator.variables))
+    history = model.fit(batch, batch_size=len(batch), epochs=1, verbose=0, shuffle=False).history
+    assert set(history) == set(model.loss_weights) and all("/" in name for name in history)
+    assert np.isfinite([v[-1] for v in history.values()]).all()
+    assert int(model.optimizer.iterations) == 2 and int(model.d_optimizer.iterations) == 1 + model.critic_steps
+    assert all(moved(before["ema_generator"], model.ema_generator.trainable_variables or model.ema_generator.variables))
+
+
+def _part(model, batch):
+    from tf_audio_gan.backend import Draws
+
+    return batch[: len(batch) // model.critic_steps], Draws(0, 0)
+
+
+def check_files(cls, model, tmp_path):
+    """.keras in a fresh process keeps audio and both optimizers; a preset keeps audio and can be replaced."""
+    sound = model.generate(2, seed=1)
+    path = tmp_path / "model.keras"
+    model.save(path)
+    code = (
+        "import sys, numpy as np, tf_audio_gan\n"
+        f"model = tf_audio_gan.load_model({str(path)!r})\n"
+        "print('STEPS', int(model.optimizer.iterations), int(model.d_optimizer.iterations), type(model).__name__)\n"
+        f"np.save({str(tmp_path / 'sound.npy')!r}, model.generate(2, seed=1))\n"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)
+    steps = f"STEPS {int(model.optimizer.iterations)} {int(model.d_optimizer.iterations)} {cls.__name__}"
+    assert steps in out.stdout, out.stderr
+    assert "Skipping variable loading" not in out.stderr
+    np.testing.assert_allclose(np.load(tmp_path / "sound.npy"), sound, atol=1e-6)
+
+    for _ in range(2):
+        model.save_to_preset(tmp_path / "preset", metadata={"note": "x"})
+    again = tf_audio_gan.from_preset(tmp_path / "preset")
+    assert type(again) is cls and type(AudioGAN.from_preset(str(tmp_path / "preset"))) is cls
+    np.testing.assert_array_equal(again.generate(2, seed=1), sound)
+    for a, b in zip(model.discriminator.variables, again.discriminator.variables, strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert not [p for p in tmp_path.iterdir() if p.name.startswith(".preset")]

@@ -1,0 +1,53 @@
+import pytest
+
+from tf_audio_gan import models
+from tf_audio_gan.recipes import TrainOptions, load_recipe
+
+
+@pytest.mark.parametrize("name", models.recipes())
+def test_every_named_recipe_loads(name):
+    recipe = load_recipe(name)
+    assert recipe.model["name"] in models.MODELS and recipe.train.steps >= 1000
+
+
+def test_the_drum_recipes_say_what_they_are_for():
+    fast, full = load_recipe("wavegan_drums"), load_recipe("wavegan_drums_44k")
+    model = full.build_model()
+    assert (model.sample_rate, model.length) == (44100, 65536) and model.generator.count_params() == 19_115_777
+    assert fast.data["crop"] == full.data["crop"] == "start" and fast.model["dim"] == 16
+
+
+def test_a_file_says_the_same_again(tmp_path):
+    path = tmp_path / "recipe.toml"
+    path.write_text('[model]\nname = "wavegan"\nlength = 256\nstrides = [4, 4]\n[train]\nbatch_size = 8\n')
+    recipe = load_recipe(str(path))
+    assert recipe.model["strides"] == [4, 4] and recipe.train == TrainOptions(batch_size=8)
+    recipe.write(tmp_path / "again.toml")
+    assert load_recipe(str(tmp_path / "again.toml")) == recipe
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ('[model]\nname = "wavegan"\nlenght = 256', r"recipe.toml: \[model\]: unknown key lenght. Known: name, sample_rate, "),
+        ('[model]\nname = "wavegan"\n[data]\nlength = 3', r"\[data\]: unknown key length. Known: crop"),
+        ('[model]\nname = "wavegan"\n[train]\nlr = 3', r"\[train\]: unknown key lr. Known: batch_size, steps"),
+        ('[model]\nname = "wavegan"\n[train]\nsteps = 0', r"steps must be a whole number from 1. Received: 0"),
+        ('[model]\nname = "wavenet"', "no model called 'wavenet'. Models: wavegan"),
+        ("[model]\ndim = 4", "needs a name"),
+        ('model = "wavegan"\n[extra]', "unknown table extra"),
+        ("[model", "recipe.toml is not valid TOML"),
+    ],
+)
+def test_what_is_wrong_is_named(text, message, tmp_path):
+    path = tmp_path / "recipe.toml"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=message):
+        load_recipe(str(path))
+
+
+def test_an_unknown_name_lists_the_known():
+    with pytest.raises(ValueError, match="no recipe 'wavgan'. Recipes: wavegan, wavegan_drums"):
+        load_recipe("wavgan")
+    with pytest.raises(FileNotFoundError):
+        load_recipe("no/such.toml")

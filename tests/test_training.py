@@ -1,0 +1,185 @@
+"""Training runs: exact resume, a kill, a clean interrupt, divergence, and what is left on disk."""
+
+import csv
+import errno
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tf_audio_gan import from_preset, train
+from tf_audio_gan.audio.synthetic import write_drum_hits
+from tf_audio_gan.callbacks import Checkpoints, Health
+
+MODEL = {"name": "wavegan", "length": 256, "strides": [4, 4], "dim": 2, "critic_steps": 2, "batch_norm": True}
+TRAIN = {"batch_size": 4, "log_steps": 5, "checkpoint_minutes": 0.0, "learning_rate": 1e-3}
+RECIPE = {"model": MODEL, "data": {"crop": "random"}, "train": TRAIN}
+
+
+@pytest.fixture(scope="module")
+def sounds(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data") / "hits"
+    write_drum_hits(folder, 12, seed=1)
+    (folder / "broken.wav").write_bytes(b"RIFF nothing")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def unbroken(sounds, tmp_path_factory):
+    return train(RECIPE, sounds, tmp_path_factory.mktemp("run") / "unbroken", steps=17, progress=False)
+
+
+def state(model):
+    variables = [*model.variables, *model.optimizer.variables, *model.d_optimizer.variables]
+    return {v.path: np.array(v.numpy()) for v in variables if "means" not in v.path}
+
+
+def assert_same(a, b):
+    a, b = state(a), state(b)
+    assert len(a) == len(b) > 50
+    for x, y in zip(a.values(), b.values(), strict=True):
+        np.testing.assert_array_equal(x, y)
+
+
+def start(run_dir, sounds, steps):
+    """The command line, in a process of its own."""
+    recipe = run_dir.parent / "recipe.toml"
+    lines = ["[model]", 'name = "wavegan"', "length = 256", "strides = [4, 4]", "dim = 2", "critic_steps = 2"]
+    lines += ["batch_norm = true", "[data]", 'crop = "random"', "[train]", "batch_size = 4", "log_steps = 5"]
+    recipe.write_text("\n".join([*lines, "checkpoint_minutes = 0.0", "learning_rate = 1e-3"]))
+    command = [sys.executable, "-m", "tf_audio_gan", "train", str(recipe), str(sounds), "--run-dir", str(run_dir)]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    return subprocess.Popen([*command, "--steps", str(steps)], **pipes)
+
+
+def wait_for(condition, process, seconds=120):
+    end = time.time() + seconds
+    while not condition():
+        assert time.time() < end and process.poll() is None, process.stdout.read()
+        time.sleep(0.02)
+
+
+def checkpoints(run_dir):
+    return sorted(p.name for p in (run_dir / "checkpoints").glob("step_*"))
+
+
+def test_a_run_leaves_what_it_promises(unbroken):
+    run = unbroken.preset.parent
+    assert unbroken.ended == "finished" and unbroken.step == 17
+    assert [reason for path, reason in unbroken.skipped if path.endswith("broken.wav")]
+    assert "broken.wav" in (run / "skipped.txt").read_text()
+    assert len(list((run / "sounds").glob("*.wav"))) == 16
+    assert unbroken.contact_sheet.read_bytes()[:4] == b"\x89PNG"
+    rows = list(csv.DictReader(open(run / "log.csv")))
+    assert [row["step"] for row in rows] == ["5", "10", "15", "17"]
+    assert float(rows[-1]["d/gradient_norm"]) > 0
+    assert checkpoints(run) == ["step_000000015.weights.h5", "step_000000017.weights.h5"]
+    np.testing.assert_array_equal(from_preset(unbroken.preset).generate(2), unbroken.model.generate(2))
+
+
+def test_tensorboard_has_scalars_audio_and_pictures(unbroken):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(unbroken.preset.parent / "logs"), size_guidance={"tensors": 0})
+    events.Reload()
+    tags = events.Tags()["tensors"]
+    assert {"d/adversarial", "g/adversarial", "generated"} <= {tag.split("/audio")[0] for tag in tags} | set(tags)
+    assert len(events.Tensors("d/adversarial")) == 4
+
+
+def test_a_resumed_run_equals_an_unbroken_one(unbroken, sounds, tmp_path):
+    for steps in (4, 11, 17):
+        result = train(RECIPE, sounds, tmp_path / "run", steps=steps, progress=False)
+        assert result.step == steps
+    assert_same(result.model, unbroken.model)
+
+
+def test_a_killed_run_equals_an_unbroken_one(unbroken, sounds, tmp_path):
+    run = tmp_path / "run"
+    process = start(run, sounds, 100_000)
+    wait_for(lambda: len(checkpoints(run)) == 2, process)
+    process.kill()
+    process.communicate()
+    at = int(checkpoints(run)[-1][5:14])
+    assert at > 0
+    longer = train(RECIPE, sounds, unbroken.preset.parents[1] / "longer", steps=at + 7, progress=False)
+    resumed = train(RECIPE, sounds, run, steps=at + 7, progress=False)
+    assert_same(resumed.model, longer.model)
+
+
+def test_ctrl_c_saves_and_ends_cleanly(sounds, tmp_path):
+    run = tmp_path / "run"
+    process = start(run, sounds, 100_000)
+    wait_for(lambda: len(checkpoints(run)) == 2, process)
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=120)
+    assert process.returncode == 130 and "stopping after this step" in out and "interrupted at step" in out
+    step = int(out.split("interrupted at step ")[1].split()[0])
+    assert checkpoints(run)[-1] == f"step_{step:09d}.weights.h5" and (run / "preset" / "config.json").is_file()
+    assert not list((run / "checkpoints").glob("tmp*"))
+
+
+def test_max_minutes_stops_saved(sounds, tmp_path):
+    result = train(RECIPE, sounds, tmp_path / "run", max_minutes=0.0, progress=False)
+    assert result.ended == "time is up" and result.step == 1 and checkpoints(tmp_path / "run")
+
+
+def test_divergence_keeps_the_last_good_state(sounds, tmp_path):
+    """A learning rate that blows up: the run says so, and preset and checkpoint are finite."""
+    recipe = {**RECIPE, "model": {**MODEL, "batch_norm": False}, "train": {**TRAIN, "learning_rate": 1e4}}
+    result = train(recipe, sounds, tmp_path / "run", steps=500, progress=False)
+    assert result.ended.startswith("diverged: ") and "at step" in result.ended
+    assert all(np.isfinite(v).all() for v in state(result.model).values())
+    assert np.isfinite(from_preset(result.preset).generate(1)).all()
+
+
+def test_a_damaged_checkpoint_falls_back(unbroken, sounds, tmp_path, capsys):
+    run = tmp_path / "run"
+    train(RECIPE, sounds, run, steps=10, progress=False)
+    newest = run / "checkpoints" / checkpoints(run)[-1]
+    newest.write_bytes(newest.read_bytes()[:500])
+    result = train(RECIPE, sounds, run, steps=17, progress=False)
+    assert f"{newest} cannot be read" in capsys.readouterr().out
+    assert_same(result.model, unbroken.model)
+
+
+def test_another_recipe_in_the_same_folder_is_refused(unbroken, sounds):
+    other = {**RECIPE, "model": {**MODEL, "dim": 4}}
+    with pytest.raises(ValueError, match=r"\[model\] dim = 2, now it is 4. Use the same recipe .* or another --run-dir"):
+        train(other, sounds, unbroken.preset.parent, progress=False)
+
+
+def test_a_folder_with_something_else_is_refused(sounds, tmp_path):
+    (tmp_path / "thesis.txt").write_text("x")
+    with pytest.raises(ValueError, match="holds no training run"):
+        train(RECIPE, sounds, tmp_path, progress=False)
+
+
+def test_health_names_the_loss():
+    class Model:
+        stop_training = False
+        optimizer = type("Optimizer", (), {"iterations": 7})
+
+    health = Health()
+    health.set_model(Model())
+    health.on_epoch_end(0, {"d/adversarial": -3.0})
+    assert health.problem is None
+    health.on_epoch_end(0, {"d/adversarial": float("nan")})
+    assert health.problem == "diverged: d/adversarial is nan at step 7" and health.model.stop_training
+
+
+def test_a_full_disk_leaves_no_half_written_checkpoint(unbroken, tmp_path, monkeypatch):
+    def write_until_full(self, path):
+        Path(path).write_bytes(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    keeper = Checkpoints(tmp_path, 0)
+    keeper.set_model(unbroken.model)
+    monkeypatch.setattr(type(unbroken.model), "save_weights", write_until_full)
+    with pytest.raises(OSError, match="No space left"):
+        keeper.on_train_begin()
+    assert not list(tmp_path.iterdir())
