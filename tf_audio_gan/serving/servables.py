@@ -8,7 +8,6 @@ import contextlib
 import logging
 
 import tensorflow as tf
-from google.protobuf import json_format
 from tensorflow.core.protobuf import config_pb2
 
 from tf_audio_gan.serving.exports import find_versions
@@ -212,6 +211,8 @@ def _load(name, paths, versions, timeout_ms):
 
 def _message_dict(message):
     """A protobuf message as a dict with every field, also those at their default value."""
+    from google.protobuf import json_format
+
     keywords = {"preserving_proto_field_name": True}
     try:
         return json_format.MessageToDict(message, always_print_fields_with_no_presence=True, **keywords)

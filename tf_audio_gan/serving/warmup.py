@@ -7,7 +7,6 @@ descriptor pool of their own, so that nothing collides with an installed `tensor
 from pathlib import Path
 
 import tensorflow as tf
-from google.protobuf import descriptor_pb2, descriptor_pool, message, message_factory
 from tensorflow.core.framework import tensor_pb2
 
 from tf_audio_gan.serving.status import RequestError
@@ -24,6 +23,8 @@ _FIELDS = {  # message -> field -> (number, type); a tensor is kept as its bytes
 
 
 def _prediction_log_class():
+    from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+
     types = descriptor_pb2.FieldDescriptorProto
     file = descriptor_pb2.FileDescriptorProto(name="warmup.proto", package="tf_audio_gan.warmup", syntax="proto3")
     for name, fields in _FIELDS.items():
@@ -56,6 +57,8 @@ def warm_up(version):
     path = version.path / FILE
     if not path.exists():
         return
+    from google.protobuf import message
+
     log_class = _prediction_log_class()
     count = 0
     try:
