@@ -44,6 +44,7 @@ class RestApp:
     def __init__(self, servables, *, timeout_ms, max_body_mb, cors):
         self._servables = servables
         self._timeout = timeout_ms / 1000
+        self._max_body_mb = max_body_mb
         self._max_body = int(max_body_mb * 2**20)
         self._cors = CORS_HEADERS if cors else []
         self._pool = concurrent.futures.ThreadPoolExecutor(min(32, 4 * (os.cpu_count() or 1)), "predict")
@@ -89,8 +90,7 @@ class RestApp:
         except RequestError as error:
             return error.http_status, _error_body(error.message)
         except BodyTooLarge:
-            limit = self._max_body / 2**20
-            return 413, _error_body(f"The request body is larger than this server's limit of {limit:g} MiB")
+            return 413, _error_body(f"The request body is larger than this server's limit of {self._max_body_mb} MiB")
         except ConnectionError:
             raise
         except RecursionError:

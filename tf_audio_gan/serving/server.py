@@ -54,6 +54,8 @@ class Server:
         _require_serve_extra()
         if timeout_ms <= 0 or max_body_mb <= 0:
             raise ValueError(f"timeout_ms and max_body_mb are above 0, received {timeout_ms} and {max_body_mb}")
+        if not 0 <= port < 65536:
+            raise ValueError(f"port is between 0 (any free one) and 65535, received {port}")
         check_models(models)
         self.host = host
         self.port = port
@@ -91,8 +93,8 @@ class Server:
         from tf_audio_gan.serving.servables import Servables
 
         timeout_ms = self._limits["timeout_ms"]
-        servables = stack.enter_context(contextlib.closing(Servables(**self._load, timeout_ms=timeout_ms)))
-        app = stack.enter_context(contextlib.closing(RestApp(servables, **self._limits)))
+        self._servables = stack.enter_context(contextlib.closing(Servables(**self._load, timeout_ms=timeout_ms)))
+        app = stack.enter_context(contextlib.closing(RestApp(self._servables, **self._limits)))
         config = uvicorn.Config(
             app,
             loop="asyncio",
@@ -133,7 +135,7 @@ class Server:
         self.stop()
 
     def run(self, ready=None):
-        """Serve until Ctrl-C or SIGTERM; a second one does not wait for unfinished requests.
+        """Serve until Ctrl-C or SIGTERM; a second one cancels what is still running.
 
         Args:
             ready: function called with this server once it answers, or None.
@@ -142,13 +144,14 @@ class Server:
 
         def ask(number, frame):
             if asked.is_set():
-                self._uvicorn.force_exit = True
+                self._servables.close()
             asked.set()
 
         with self, _handling_signals(ask):
             if ready:
                 ready(self)
-            asked.wait()
+            while not asked.wait(0.5):  # a wait without an end would not see Ctrl-C on Windows
+                pass
             self.stop()
 
 
