@@ -1,0 +1,221 @@
+"""The embedded server as a program: many clients, starting, stopping, limits, folders and warm-up."""
+
+import concurrent.futures
+import gzip
+import http.client
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+import tensorflow as tf
+
+from tf_audio_gan.serving.exports import models_from_paths
+from tf_audio_gan.serving.server import Server
+
+BODY = '{"instances":[1.0]}'
+
+
+def message(field, content):
+    """A length-delimited protobuf field; lengths below 128 only."""
+    return bytes([field << 3 | 2, len(content)]) + content
+
+
+def predict_record(key, value):
+    """PredictionLog.predict_log = 6 . request = 1 . inputs = 2 {key = 1, value = 2}."""
+    return message(6, message(1, message(2, message(1, key) + message(2, value.SerializeToString()))))
+
+
+@pytest.fixture
+def warm(base, tmp_path):
+    """Makes a copy of version 2 with warm-up records."""
+
+    def copy(*records):
+        folder = tmp_path / "warm" / "7"
+        tf.io.gfile.makedirs(str(folder / "assets.extra"))
+        for source in (base / "2").rglob("*"):
+            if source.is_file():
+                target = folder / source.relative_to(base / "2")
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_bytes(source.read_bytes())
+        with tf.io.TFRecordWriter(str(folder / "assets.extra" / "tf_serving_warmup_requests")) as writer:
+            for record in records:
+                writer.write(record)
+        return folder.parent
+
+    return copy
+
+
+def test_sixteen_threads_get_their_own_answers(ask):
+    def one(thread):
+        connection = ask.connect()
+        for step in range(10):
+            value = thread * 100 + step
+            connection.request("POST", "/v1/models/m:predict", f'{{"instances":[{value}]}}')
+            reply = connection.getresponse().read()
+            assert float(reply.split(b"[")[1].split(b"]")[0]) == value / 2 + 2
+        connection.close()
+        return True
+
+    with concurrent.futures.ThreadPoolExecutor(16) as pool:
+        assert all(pool.map(one, range(16)))
+
+
+def test_probes_are_answered_while_every_thread_is_at_work(serve):
+    _, ask = serve(timeout_ms=1500)
+    with concurrent.futures.ThreadPoolExecutor(40) as pool:
+        slow = [pool.submit(ask.predict, '{"instances":[2e9]}', "slow") for _ in range(36)]
+        time.sleep(0.3)
+        started = time.monotonic()
+        assert ask("GET", "/v1/models/m").status == 200
+        assert time.monotonic() - started < 1.0
+        assert {reply.result().status for reply in slow} == {504}
+    assert ask.predict(BODY).status == 200
+
+
+def test_the_latest_version_is_served(serve):
+    _, ask = serve()
+    assert [v["version"] for v in ask("GET", "/v1/models/m").json["model_version_status"]] == ["2"]
+    assert ask("POST", "/v1/models/m/versions/1:predict", BODY).status == 404
+
+
+def test_stop_finishes_what_has_begun_and_frees_the_port(base):
+    before = set(threading.enumerate())
+    server = Server({"m": base}, port=0)
+    server.start()
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+        connection.request("POST", "/v1/models/m:predict", '{"signature_name":"slow","instances":[300000]}')
+        reply = pool.submit(connection.getresponse)
+        time.sleep(0.1)
+        server.stop()
+        assert reply.result().status == 200
+    server.stop()
+    left = {thread.name.split("_")[0] for thread in set(threading.enumerate()) - before}
+    assert not left & {"rest", "predict"}
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("127.0.0.1", server.port))
+    with server:  # and it starts again on the same port
+        connection = http.client.HTTPConnection("127.0.0.1", server.port)
+        connection.request("GET", "/v1/models/m")
+        assert connection.getresponse().status == 200
+        connection.close()
+
+
+def test_a_port_in_use_is_one_clear_error(base):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(OSError, match=f"cannot listen on 127.0.0.1 port {port}: .*choose another port"):
+            Server({"m": base}, port=port).start()
+    with pytest.raises(ValueError, match="between 0 .* and 65535, received 70000"):
+        Server({"m": base}, port=70000)
+    with pytest.raises(OSError, match="cannot listen on host 'no.such.host.invalid'"):
+        Server({"m": base}, host="no.such.host.invalid").start()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no SIGTERM")
+def test_run_ends_at_a_signal_and_cancels_at_the_second(base):
+    code = (
+        "from tf_audio_gan.serving.server import Server\n"
+        f"server = Server({{'m': {str(base)!r}}}, port=0)\n"
+        "for _ in range(2): server.run(lambda server: print(server.port, flush=True)); print('ended', flush=True)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    port = int(process.stdout.readline())
+    process.send_signal(signal.SIGINT)
+    assert process.stdout.readline() == "ended\n"
+    assert int(process.stdout.readline()) == port
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection.request("POST", "/v1/models/m:predict", '{"signature_name":"slow","instances":[2e9]}')
+    time.sleep(0.3)
+    for _ in range(2):
+        process.send_signal(signal.SIGTERM)
+        time.sleep(0.3)
+    assert connection.getresponse().status == 499
+    connection.close()
+    out, err = process.communicate(timeout=10)
+    assert (process.returncode, out) == (0, "ended\n") and "Traceback" not in err
+
+
+def test_a_body_past_the_limit_is_413(serve):
+    _, ask = serve(max_body_mb=0.01)
+    large = b'{"instances":[1.0]}' + b" " * 15000
+    bomb = gzip.compress(b" " * 10**7)
+    for body, headers in ((large, {}), (iter([large]), {}), (bomb, {"Content-Encoding": "gzip"})):
+        reply = ask.predict(body, headers=headers)
+        assert reply.status == 413 and "limit of 0.01 MiB" in reply.error
+    connection = ask.connect()
+    connection.putrequest("POST", "/v1/models/m:predict")
+    connection.putheader("Content-Length", str(10**12))
+    connection.endheaders()
+    assert connection.getresponse().status == 413
+    assert ask.predict(BODY).status == 200
+
+
+def test_warmup_runs_before_the_model_is_served(serve, warm):
+    good = predict_record(b"x", tf.make_tensor_proto([1.0, 2.0]))
+    _, ask = serve({"warm": warm(good, good)})
+    assert ask("POST", "/v1/models/warm/versions/7:predict", BODY).json == {"predictions": [2.5]}
+
+
+@pytest.mark.parametrize(
+    "record, text",
+    [
+        (predict_record(b"z", tf.make_tensor_proto([1.0])), r"has the inputs \['x'\], the record \['z'\]"),
+        (predict_record(b"x", tf.make_tensor_proto(["a"])), "warm-up record 1 of .*tf_serving_warmup_requests fails"),
+        (message(2, b""), "not a predict request"),
+        (b"\xff\xff", "warm-up record 1"),
+    ],
+    ids=["name", "type", "kind", "junk"],
+)
+def test_a_failing_warmup_record_fails_the_load(warm, record, text):
+    good = predict_record(b"x", tf.make_tensor_proto([1.0]))
+    with pytest.raises(ValueError, match=text) as error:
+        Server({"warm": warm(good, record)}, port=0).start()
+    assert "version 7 does not load" in str(error.value)
+
+
+def test_the_records_of_tensorflow_serving_are_read(warm, serve):
+    log = pytest.importorskip(
+        "tensorflow_serving.apis.prediction_log_pb2", reason="tensorflow-serving-api is not installed"
+    ).PredictionLog()
+    request = log.predict_log.request
+    request.model_spec.name = "anything"
+    request.model_spec.signature_name = "two"
+    request.inputs["a"].CopyFrom(tf.make_tensor_proto([[1.0, 2.0]]))
+    request.inputs["b"].CopyFrom(tf.make_tensor_proto([1]))
+    serve({"warm": warm(log.SerializeToString())})
+
+
+def test_paths_become_names(base, tmp_path):
+    assert models_from_paths([str(base), f"other={base}"]) == {"m": base, "other": base}
+    for arguments, text in (
+        ([str(base), f"m={base}"], "two models are called 'm'"),
+        ([str(base / "1")], "give its parent"),
+        ([str(tmp_path)], "has no version: .*tf-audio-gan export PRESET OUT"),
+        ([str(tmp_path / "none")], "is not a folder"),
+        ([f"a:b={base}"], "without '/' and ':'"),
+        ([], "no model to serve"),
+    ):
+        with pytest.raises(ValueError, match=text):
+            models_from_paths(arguments)
+    (tmp_path / "3").mkdir()
+    with pytest.raises(ValueError, match=r"3 has no saved_model.pb"):
+        models_from_paths([str(tmp_path)])
+
+
+def test_what_cannot_be_loaded_or_served_is_said(base, tmp_path):
+    (tmp_path / "1").mkdir()
+    (tmp_path / "1" / "saved_model.pb").write_bytes(b"junk")
+    with pytest.raises(ValueError, match="version 1 does not load from .*export it again"):
+        Server({"junk": tmp_path}, port=0).start()
+    with pytest.raises(ValueError, match=r"label 'old' of model 'm' must name a version that is served, \[2\]"):
+        Server({"m": base}, port=0, version_labels={"m": {"old": 1}}).start()
+    with pytest.raises(ValueError, match="versions is 'latest' or 'all', received 'newest'"):
+        Server({"m": base}, port=0, versions="newest").start()
+    with pytest.raises(ValueError, match="above 0"):
+        Server({"m": base}, timeout_ms=0)

@@ -1,0 +1,215 @@
+"""The REST interface as an ASGI application: routes, bodies and replies of TensorFlow Serving.
+
+TensorFlow and the JSON of predictions run in a bounded pool of threads; status and metadata are answered at once, so
+that a probe gets its answer also while every thread is at work.
+"""
+
+import asyncio
+import concurrent.futures
+import json
+import logging
+import os
+import time
+import zlib
+
+from tf_audio_gan.serving import json_parse, json_reply, json_request
+from tf_audio_gan.serving.routes import find_route
+from tf_audio_gan.serving.servables import DEFAULT_SIGNATURE
+from tf_audio_gan.serving.status import RequestError
+
+MAX_WAITING = 256
+CORS_HEADERS = [
+    (b"access-control-allow-origin", b"*"),
+    (b"access-control-allow-methods", b"POST, GET"),
+    (b"access-control-allow-headers", b"Content-Type"),
+]
+NOT_FOUND_PAGE = b"<html><head><title>404 Not Found</title></head><body><h1>Not Found</h1></body></html>"
+log = logging.getLogger(__name__)
+
+
+class BodyTooLarge(Exception):
+    """A request body, or what it inflates to, is past the limit."""
+
+
+class RestApp:
+    """Answers HTTP requests for a set of models.
+
+    Args:
+        servables: `servables.Servables`.
+        timeout_ms: a request that has waited longer than this for a thread is not run any more.
+        max_body_mb: largest request body in MiB, also after inflating.
+        cors: bool, send the headers that let pages of other origins read the replies.
+    """
+
+    def __init__(self, servables, *, timeout_ms, max_body_mb, cors):
+        self._servables = servables
+        self._timeout = timeout_ms / 1000
+        self._max_body_mb = max_body_mb
+        self._max_body = int(max_body_mb * 2**20)
+        self._cors = CORS_HEADERS if cors else []
+        self._pool = concurrent.futures.ThreadPoolExecutor(min(32, 4 * (os.cpu_count() or 1)), "predict")
+        self._waiting = 0
+
+    def close(self):
+        """Let the threads end once they have nothing left to do."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    async def __call__(self, scope, receive, send):
+        """Answer one request (ASGI)."""
+        if scope["type"] != "http":
+            return
+        target = scope["raw_path"].decode("latin-1")
+        if scope["query_string"]:
+            target += "?" + scope["query_string"].decode("latin-1")
+        if not target.lower().startswith("/v1/"):
+            await _send(send, 404, NOT_FOUND_PAGE, [(b"content-type", b"text/html")])
+            return
+        headers = dict(scope["headers"])
+        if scope["method"] == "OPTIONS":
+            origin = headers.get(b"origin", b"")
+            known = b"http://" in origin or b"https://" in origin
+            await _send(send, 200 if known else 400, b"", self._cors)
+            return
+        try:
+            status, reply = await self._reply(scope["method"], target, headers, receive)
+        except ConnectionError:
+            return
+        closing = [(b"connection", b"close")] if status == 413 else []
+        await _send(send, status, reply, [(b"content-type", b"application/json"), *self._cors, *closing])
+
+    async def _reply(self, method, target, headers, receive):
+        """(HTTP status, body) of a request below /v1/."""
+        try:
+            body = await read_body(receive, headers, self._max_body) if method == "POST" else b""
+            route = find_route(method, target)
+            if method == "GET":
+                return 200, self._describe(route)
+            return 200, await self._in_thread(
+                self._infer, route, body, b"gzip" in headers.get(b"content-encoding", b"")
+            )
+        except RequestError as error:
+            return error.http_status, _error_body(error.message)
+        except BodyTooLarge:
+            return 413, _error_body(f"The request body is larger than this server's limit of {self._max_body_mb} MiB")
+        except ConnectionError:
+            raise
+        except RecursionError:
+            return 400, _error_body("JSON Parse error: The document is nested too deeply.")
+        except Exception as error:
+            log.exception("%s %s failed", method, target)
+            return 500, _error_body(f"{type(error).__name__}: {error}")
+
+    def _describe(self, route):
+        if route.verb == "metadata":
+            found = self._servables.metadata(route.name, route.version, route.label)
+        else:
+            found = self._servables.status(route.name, route.version)
+        return json.dumps(found).encode()
+
+    async def _in_thread(self, function, *arguments):
+        if self._waiting >= MAX_WAITING:
+            raise RequestError(f"{MAX_WAITING} requests are waiting already; try again later", "UNAVAILABLE")
+        self._waiting += 1
+        deadline = time.monotonic() + self._timeout
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._pool, _timely, deadline, function, *arguments)
+        finally:
+            self._waiting -= 1
+
+    def _infer(self, route, body, is_gzip):
+        request = json_parse.parse_object(inflate(body, self._max_body) if is_gzip else body)
+        name = request.get("signature_name", "")
+        if not isinstance(name, str):
+            raise RequestError(
+                f"JSON Value: {json_parse.shown(request)} not formatted correctly. 'signature_name' key must be a "
+                "string value."
+            )
+        version = self._servables.find(route.name, route.version, route.label)
+        if route.verb != "predict":
+            _refuse_examples(version, name or DEFAULT_SIGNATURE, route.verb)
+        wanted = version.input_types(name or DEFAULT_SIGNATURE)
+        if not wanted:
+            raise RequestError(f"Failed to get input map for signature: {name or 'DEFAULT'}")
+        inputs, row = json_request.read_tensors(request, wanted)
+        return json_reply.write_reply(version.run(name or DEFAULT_SIGNATURE, inputs), row)
+
+
+def _refuse_examples(version, name, verb):
+    """Answer classify and regress requests: this server's models have signatures for predict only."""
+    if name not in version.signatures:
+        raise RequestError(f"No signature was found with the name: {name}")
+    signature = version.signatures[name]
+    if len(signature.inputs) != 1:
+        raise RequestError("Expected one input Tensor.")
+    if "inputs" not in signature.inputs:
+        kind = {"classify": "classification", "regress": "regression"}[verb]
+        raise RequestError(f"No {kind} inputs found in SignatureDef: {signature}")
+    raise RequestError(f"this server answers no {verb} requests; TensorFlow Serving does", "UNIMPLEMENTED")
+
+
+def _timely(deadline, function, *arguments):
+    if time.monotonic() > deadline:
+        raise RequestError("Timed out waiting for notification", "DEADLINE_EXCEEDED")
+    return function(*arguments)
+
+
+def _error_body(text):
+    return json.dumps({"error": text}).encode()
+
+
+async def read_body(receive, headers, limit):
+    """The whole body of a request, however it is sent.
+
+    Past the limit, up to as many bytes again are read and thrown away, so that a client that is not much too large
+    can finish sending and read why it is refused.
+
+    Args:
+        receive: the ASGI callable.
+        headers: dict of bytes.
+        limit: int, bytes.
+
+    Returns:
+        bytes.
+
+    Raises:
+        BodyTooLarge: there are more bytes than the limit.
+        ConnectionError: the client went away.
+    """
+    declared = headers.get(b"content-length", b"0")
+    if declared.isdigit() and int(declared) > 2 * limit:
+        raise BodyTooLarge
+    chunks, size, more = [], 0, True
+    while more and size <= 2 * limit:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ConnectionError
+        size += len(message.get("body", b""))
+        chunks.append(message.get("body", b""))
+        more = message.get("more_body", False)
+        if size > limit:
+            chunks.clear()
+    if size > limit:
+        raise BodyTooLarge
+    return b"".join(chunks)
+
+
+def inflate(body, limit):
+    """Inflate a gzip body; one that is not whole becomes empty, as in TensorFlow Serving.
+
+    Raises:
+        BodyTooLarge: it inflates to more than `limit` bytes.
+    """
+    stream = zlib.decompressobj(wbits=31)
+    try:
+        data = stream.decompress(body, limit + 1)
+    except zlib.error:
+        return b""
+    if len(data) > limit:
+        raise BodyTooLarge
+    return data if stream.eof else b""
+
+
+async def _send(send, status, body, headers):
+    length = (b"content-length", str(len(body)).encode())
+    await send({"type": "http.response.start", "status": status, "headers": [*headers, length]})
+    await send({"type": "http.response.body", "body": body})
