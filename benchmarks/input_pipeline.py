@@ -67,12 +67,14 @@ def table(rows):
     first = next(iter(rows.values()))
     for name, row in rows.items():
         if "error" in row:
-            out.add_row(name, f"not run: {row['error'][:70]}")
+            out.add_row(name, "not run")
             continue
         ratio = f"{row['warm'] / first['warm']:.2f}x"
         values = [f"{row[k]:.0f}" for k in ("cold", "warm")] + [ratio] + [f"{row[k]:.0f}" for k in ("peak", "grown")]
         out.add_row(name, str(row["clips"]), f"{row['open']:.2f}", *values)
     Console(width=130).print(out)
+    for error in sorted({row["error"] for row in rows.values() if "error" in row}):
+        print(f"not run: {error}")
 
 
 def main():
@@ -94,9 +96,8 @@ def main():
         start = time.perf_counter()
         report = prepare_sounds(folder, Path(temporary) / "shards", progress=False)
         seconds = time.perf_counter() - start
-        print(
-            f"prepared {report['seconds']:.0f} s of sound in {seconds:.1f} s: {report['seconds'] / seconds:.0f}x real time"
-        )
+        speed = report["seconds"] / seconds
+        print(f"prepared {report['seconds']:.0f} s of sound in {seconds:.1f} s: {speed:.0f}x real time")
         rows = {"folder, soundfile": run_row(folder, "soundfile", 512)}
         rows["folder, soundfile, no cache"] = run_row(folder, "soundfile", 0)
         for decoder in ("tensorflow", "tensorflow-io"):

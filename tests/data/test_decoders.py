@@ -68,3 +68,13 @@ def test_tensorflow_io_skips_what_is_no_sound(folder):
     (folder / "noise.wav").write_bytes(b"no sound at all" * 100)
     sounds = Sounds(folder, decoder="tensorflow-io")
     assert [name for name, _ in sounds.skipped] == ["noise.wav"] and len(sounds) == 12
+
+
+@needs_io
+def test_tensorflow_io_in_parallel_reads_each_file_as_itself(folder):
+    from tf_audio_gan import dataset
+
+    one = Sounds(folder, length=4000)
+    two = Sounds(folder, length=4000, decoder="tensorflow-io", cache_mb=0)
+    for step, audio in enumerate(dataset(two, 8).take(30).as_numpy_iterator()):
+        np.testing.assert_allclose(audio, one.batch(step, 8)[0], atol=1e-6)

@@ -30,6 +30,8 @@ class Cache:
 
     def put(self, key, samples):
         """Keeps float32 `samples` under `key`, and drops the oldest sounds beyond the limit."""
+        if samples.nbytes // 2 > self.limit:
+            return
         packed = np.clip(np.rint(samples * 32768), -32768, 32767).astype(np.int16)
         if not np.array_equal(packed.astype(np.float32) / 32768, samples):
             packed = samples

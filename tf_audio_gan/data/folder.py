@@ -37,7 +37,8 @@ class Clip:
 class FolderSource:
     """Scans a folder once, then reads windows of its clips.
 
-    Clips up to 60 seconds are decoded whole into a cache; of longer ones only the window is decoded.
+    Clips up to 60 seconds are decoded whole into a cache. Of longer ones only the window is decoded, and also of those
+    that need no resampling when the cache cannot hold all clips.
 
     Args:
         root: a folder of audio files.
@@ -67,6 +68,15 @@ class FolderSource:
             for (path, p), label in zip(found, numbers, strict=True)
         ]
         self._rates = [probe.rate for _, probe in found]
+        self._crowded = self._size() > self._cache.limit
+
+    def _size(self):
+        """Bytes that the cache would need for all clips: 16 bits at their own rate, else float32."""
+        sizes = (
+            clip.length * (2 if rate == self.sample_rate else 4)
+            for clip, rate in zip(self.clips, self._rates, strict=True)
+        )
+        return sum(sizes) * self.channels
 
     def read(self, number, start, count):
         """Reads a window of a clip.
@@ -93,7 +103,8 @@ class FolderSource:
                     raise UnreadableSound(
                         f"changed since it was scanned: {reader.rate} Hz, was {self._rates[number]} Hz"
                     )
-                if clip.length > WHOLE_SECONDS * self.sample_rate:
+                native = reader.rate == self.sample_rate
+                if clip.length > WHOLE_SECONDS * self.sample_rate or (native and self._crowded):
                     return read_window(reader, start, count, self.sample_rate, self.channels)
                 samples = read_whole(reader, clip.length, self.sample_rate, self.channels)
         except UnreadableSound:

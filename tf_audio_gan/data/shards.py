@@ -5,6 +5,7 @@ each of `record_frames` frames but the last, so any window can be read straight 
 `tf.data.TFRecordDataset` and `numpy.memmap` read the same bytes.
 """
 
+import contextlib
 import hashlib
 import json
 import os
@@ -112,11 +113,12 @@ class ShardSource:
         with self._lock:
             if number not in self._maps:
                 try:
-                    self._maps[number] = np.memmap(path, np.uint8, "r")
+                    self._maps[number] = np.asarray(np.memmap(path, np.uint8, "r"))
                 except OSError as error:
                     raise UnreadableSound(f"shard {shard['name']} cannot be opened: {error.strerror}") from error
-        if path.exists() and path.stat().st_size != shard["bytes"]:
-            raise UnreadableSound(f"shard {shard['name']} changed while in use")
+        with contextlib.suppress(FileNotFoundError):  # a deleted file stays readable while it is mapped
+            if os.stat(path).st_size != shard["bytes"]:
+                raise UnreadableSound(f"shard {shard['name']} changed while in use")
         return self._maps[number]
 
     def read(self, number, start, count):

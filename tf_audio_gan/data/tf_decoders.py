@@ -1,5 +1,8 @@
 """Decoders that run in TensorFlow."""
 
+import re
+import threading
+
 import numpy as np
 import tensorflow as tf
 
@@ -23,7 +26,7 @@ def decode_wav(path):
             audio, rate = tf.audio.decode_wav(tf.io.read_file(str(path)))
     except tf.errors.OpError as error:
         hint = "decoder='tensorflow' reads 16-bit PCM WAV only; use decoder='soundfile'"
-        raise UnreadableSound(f"{error.message.split(' [Op:')[0]} ({hint})") from error
+        raise UnreadableSound(f"{_plain(error)} ({hint})") from error
     return ArrayReader(audio.numpy(), int(rate))
 
 
@@ -54,23 +57,34 @@ def tensorflow_io_reader():
 
 
 class TensorflowIOReader:
-    """Reads windows of a file through `tensorflow_io.audio.AudioIOTensor`."""
+    """Reads windows of a file through `tensorflow_io.audio.AudioIOTensor`.
+
+    Eager TensorFlow gives every open AudioIOTensor the same native object, so opening a second file pulls the first
+    one away (a crash, measured). Hence one file at a time in the whole process, from opening to closing.
+    """
+
+    one_at_a_time = threading.Lock()
 
     def __init__(self, path):
-        try:
-            with tf.device("CPU:0"):
-                self._tensor = self.open_tensor(str(path))
-            self.rate = int(self._tensor.rate)
-            self._frames, self.channels = (int(n) for n in self._tensor.shape)
-        except (tf.errors.OpError, ValueError) as error:
-            raise UnreadableSound(getattr(error, "message", str(error)) or "format not recognised") from error
-        self._at = 0
+        self._path, self._at = str(path), 0
 
     def __enter__(self):
+        self.one_at_a_time.acquire()
+        try:
+            with tf.device("CPU:0"):
+                self._tensor = self.open_tensor(self._path)
+            self.rate = int(self._tensor.rate)
+            self._frames, self.channels = (int(n) for n in self._tensor.shape)
+        except BaseException as error:
+            self.one_at_a_time.release()
+            if isinstance(error, (tf.errors.OpError, ValueError)):
+                raise UnreadableSound(_plain(error)) from error
+            raise
         return self
 
     def __exit__(self, *_):
         self._tensor = None
+        self.one_at_a_time.release()
 
     def seek(self, frame):
         """Goes to a frame, counted from the start."""
@@ -82,11 +96,17 @@ class TensorflowIOReader:
         if stop <= self._at:
             return np.zeros((0, self.channels), np.float32)
         try:
-            block = _to_float(self._tensor[self._at : stop].numpy())
+            with tf.device("CPU:0"):
+                block = _to_float(self._tensor[self._at : stop].numpy())
         except tf.errors.OpError as error:
-            raise UnreadableSound(error.message) from error
+            raise UnreadableSound(_plain(error)) from error
         self._at += len(block)
         return block
+
+
+def _plain(error):
+    """A TensorFlow error's message without the names of nodes and operations."""
+    return re.sub(r"\{\{.*?\}\} ?| ?\[Op:.*", "", getattr(error, "message", None) or str(error)) or "not recognised"
 
 
 def _to_float(samples):
