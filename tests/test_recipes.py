@@ -29,7 +29,10 @@ def test_a_file_says_the_same_again(tmp_path):
 @pytest.mark.parametrize(
     "text, message",
     [
-        ('[model]\nname = "wavegan"\nlenght = 256', r"recipe.toml: \[model\]: unknown key lenght. Known: name, sample_rate, "),
+        (
+            '[model]\nname = "wavegan"\nlenght = 256',
+            r"recipe.toml: \[model\]: unknown key lenght. Known: name, sample_rate, ",
+        ),
         ('[model]\nname = "wavegan"\n[data]\nlength = 3', r"\[data\]: unknown key length. Known: crop"),
         ('[model]\nname = "wavegan"\n[train]\nlr = 3', r"\[train\]: unknown key lr. Known: batch_size, steps"),
         ('[model]\nname = "wavegan"\n[train]\nsteps = 0', r"steps must be a whole number from 1. Received: 0"),

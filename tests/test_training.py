@@ -149,7 +149,9 @@ def test_a_damaged_checkpoint_falls_back(unbroken, sounds, tmp_path, capsys):
 
 def test_another_recipe_in_the_same_folder_is_refused(unbroken, sounds):
     other = {**RECIPE, "model": {**MODEL, "dim": 4}}
-    with pytest.raises(ValueError, match=r"\[model\] dim = 2, now it is 4. Use the same recipe .* or another --run-dir"):
+    with pytest.raises(
+        ValueError, match=r"\[model\] dim = 2, now it is 4. Use the same recipe .* or another --run-dir"
+    ):
         train(other, sounds, unbroken.preset.parent, progress=False)
 
 

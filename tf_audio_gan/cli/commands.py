@@ -42,11 +42,11 @@ def prepare(
     workers: Annotated[int | None, typer.Option(help="Processes; default: one a core.")] = None,
 ):
     """Decode and resample a folder once, into shards that training reads fast."""
-    index = tf_audio_gan.prepare_sounds(
+    report = tf_audio_gan.prepare_sounds(
         sounds, out, sample_rate=sample_rate, channels=channels, labels=labels, workers=workers
     )
-    print(f"{out}: {index['clips']} clips, {index['seconds'] / 3600:.2f} hours at {index['sample_rate']} Hz")
-    _say_skipped([(s["path"], s["reason"]) for s in index["skipped"]], out / "index.json")
+    print(f"{out}: {report['clips']} clips, {report['seconds']:.0f} s at {sample_rate} Hz, {report['shards']} shards")
+    _say_skipped(report["skipped"], out / "index.json")
 
 
 @app.command()
