@@ -107,11 +107,12 @@ def export(
 @app.command()
 def serve(
     models: Annotated[list[str], typer.Argument(metavar="DIR...", help="Base folders made by export; or NAME=DIR.")],
-    rest_port: Annotated[int, typer.Option(help="Port of the REST API; 0: any free one.")] = 8501,
+    rest_port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the REST API; 0: any free one.")] = 8501,
     host: Annotated[str, typer.Option(help="Address to listen on; there is no authentication.")] = "127.0.0.1",
 ):
     """Answer REST requests for exported models as TensorFlow Serving does."""
-    from tf_audio_gan.serving.server import Server, models_from_paths
+    from tf_audio_gan.serving.exports import models_from_paths
+    from tf_audio_gan.serving.server import Server
 
     server = Server(models_from_paths(models), host=host, port=rest_port)
     server.run()

@@ -1,0 +1,144 @@
+"""The whole path on the command line, and five wrong inputs of each command."""
+
+import json
+import socket
+import sys
+
+import numpy as np
+import pytest
+
+from tf_audio_gan.audio.synthetic import write_drum_hits
+from tf_audio_gan.cli import main
+
+RECIPE = '[model]\nname = "wavegan"\nlength = 256\nstrides = [4, 4]\ndim = 2\ncritic_steps = 1\n[train]\nbatch_size = 4\n'
+
+
+@pytest.fixture
+def run(monkeypatch, capfd):
+    """Runs a command in this process: (exit status, standard output, standard error)."""
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["tf-audio-gan", *map(str, arguments)])
+        monkeypatch.setenv("COLUMNS", "300")
+        try:
+            main()
+            status = 0
+        except SystemExit as end:
+            status = end.code if isinstance(end.code, int) else int(end.code is not None)
+            if isinstance(end.code, str):
+                print(end.code, file=sys.stderr)
+        captured = capfd.readouterr()
+        return status, captured.out, captured.err
+
+    return call
+
+
+@pytest.fixture(scope="module")
+def places(tmp_path_factory):
+    """Sounds, a recipe, and the folders the commands fill in turn."""
+    base = tmp_path_factory.mktemp("cli")
+    write_drum_hits(base / "sounds", 8, seed=2)
+    (base / "sounds" / "broken.flac").write_bytes(b"fLaC")
+    (base / "recipe.toml").write_text(RECIPE)
+    (base / "empty").mkdir()
+    (base / "file.txt").write_text("no sound")
+    return base
+
+
+def test_from_sounds_to_a_saved_model(run, places):
+    status, out, _ = run("prepare", places / "sounds", places / "shards", "--sample-rate", 16000, "--workers", 1)
+    assert status == 0 and "8 clips" in out and "broken.flac" in out
+    trained = ("train", places / "recipe.toml", places / "shards", "--run-dir", places / "run", "--steps", 3, "--seed", 4)
+    status, out, _ = run(*trained)
+    assert status == 0 and "finished at step 3" in out and str(places / "run" / "preset") in out
+    assert json.loads((places / "run" / "preset" / "config.json").read_text())["config"]["seed"] == 4
+    status, out, _ = run(*trained)
+    assert status == 0 and "finished at step 3" in out, "running it again has nothing to do"
+    status, out, _ = run("generate", places / "run" / "preset", "--n", 3, "--out", places / "out")
+    assert status == 0 and len(list((places / "out").glob("*.wav"))) == 3
+    status, out, _ = run("export", places / "run" / "preset", places / "exported" / "hits")
+    assert status == 0 and (places / "exported" / "hits" / "1" / "saved_model.pb").is_file()
+    assert f"tf-audio-gan serve {places / 'exported' / 'hits'}" in out
+
+
+def test_version_and_help(run):
+    assert run("--version")[:2] == (0, "tf-audio-gan 0.1.0\n")
+    for command in ("prepare", "train", "generate", "export", "serve", "demo"):
+        status, out, _ = run(command, "--help")
+        assert status == 0 and "--help" in out
+
+
+WRONG = [  # command with {b} for the base folder, what it must say
+    ("prepare {b}/nowhere {b}/x", "nowhere"),
+    ("prepare {b}/file.txt {b}/x", "file.txt"),
+    ("prepare {b}/empty {b}/x", "empty"),
+    ("prepare {b}/sounds {b}/x --labels {b}/none.csv", "none.csv"),
+    ("prepare {b}/sounds {b}/x --sample-rate 0", "sample_rate"),
+    ("train wavgan {b}/sounds --run-dir {b}/r", "no recipe 'wavgan'. Recipes: wavegan, wavegan_drums"),
+    ("train wavegan {b}/nowhere --run-dir {b}/r", "nowhere"),
+    ("train wavegan {b}/empty --run-dir {b}/r", "empty"),
+    ("train {b}/missing.toml {b}/sounds --run-dir {b}/r", "missing.toml"),
+    ("train wavegan {b}/sounds --run-dir {b}/sounds", "holds no training run"),
+    ("train wavegan {b}/sounds --run-dir {b}/r --steps 0", "'--steps'"),
+    ("generate {b}/nowhere --out {b}/o", "nowhere' is no preset: no such folder"),
+    ("generate {b}/empty --out {b}/o", "a folder without config.json"),
+    ("generate {preset} --out {b}/o --n 0", "n must be at least 1"),
+    ("generate {preset} --out {b}/o --latents {b}/recipe.toml", "is no .npy file of numbers"),
+    ("generate {preset} --out {b}/file.txt", "file.txt"),
+    ("export {b}/nowhere {b}/e", "is no preset"),
+    ("export {preset} {b}/file.txt", "is a file"),
+    ("export {preset} {b}/e --version 0", "whole number from 1"),
+    ("export {preset} {b}/e --version one", "'--version'"),
+    ("export {preset}", "Missing argument"),
+    ("serve {b}/nowhere", "nowhere"),
+    ("serve {b}/empty", "tf-audio-gan export"),
+    ("serve {b}/file.txt", "file.txt"),
+    ("serve {b}/empty --rest-port 99999999", "'--rest-port'"),
+    ("serve", "Missing argument"),
+]
+
+
+@pytest.fixture(scope="module")
+def preset(tmp_path_factory):
+    from tf_audio_gan import WaveGAN
+
+    folder = tmp_path_factory.mktemp("preset") / "p"
+    WaveGAN(length=256, strides=[4, 4], dim=2).save_to_preset(folder)
+    return folder
+
+
+@pytest.mark.parametrize("command, message", WRONG, ids=[w[0].replace("{b}/", "") for w in WRONG])
+def test_wrong_inputs_get_one_clear_line(run, places, preset, command, message):
+    before = sorted(p.relative_to(places) for p in places.rglob("*"))
+    status, out, err = run(*command.format(b=places, preset=preset).split())
+    said = " ".join((out + err).replace("│", " ").split())
+    assert status in (1, 2) and message in said and "Traceback" not in said
+    assert sorted(p.relative_to(places) for p in places.rglob("*")) == before, "a wrong input must leave nothing behind"
+
+
+def test_a_port_in_use_is_named(run, preset, tmp_path):
+    from tf_audio_gan import export
+
+    export(str(preset), tmp_path / "m")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        status, _, err = run("serve", tmp_path / "m", "--rest-port", port)
+    assert status == 1 and str(port) in err and "in use" in err
+
+
+def test_a_recipe_for_another_model_is_named(run, places):
+    status, _, err = run("train", "melgan", places / "sounds", "--run-dir", places / "r", "--recipe", places / "recipe.toml")
+    assert status == 1 and "is a recipe for wavegan, not melgan" in err
+
+
+@pytest.mark.soak
+def test_the_demo_does_what_it_says(run, tmp_path):
+    from tf_audio_gan.audio.io import read_audio
+
+    status, out, _ = run("demo", "--out", tmp_path / "demo", "--minutes", 0.2)
+    assert status == 0 and (tmp_path / "demo" / "listen.html").stat().st_size > 100_000
+    served, _ = read_audio(tmp_path / "demo" / "served" / "seed_2.wav")
+    made, _ = read_audio(next((tmp_path / "demo" / "generated").glob("0002*.wav")))
+    np.testing.assert_allclose(served, made, atol=2 / 32767)
