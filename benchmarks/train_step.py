@@ -1,4 +1,4 @@
-"""Steps and examples per second of training, and peak memory: python benchmarks/train_step.py [--dim 8 16] [--batch 16].
+"""Seconds and examples of training, and peak memory: python benchmarks/train_step.py [--dim 8 16] [--batch 16].
 
 Runs each size in a process of its own on random audio, after a warm-up; the measured time is the median of several
 stretches. Beside it: what the machine's matrix multiplication reaches in the same run.
@@ -49,12 +49,8 @@ def measure(dim, batch, length, stretches=5, steps=2):
         times.append((time.perf_counter() - start) / steps)
     seconds = statistics.median(times)
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    real_rate = model.critic_steps * batch / seconds
-    print(
-        f"d={dim:<3} batch {batch:<3} {seconds:7.3f} s/step {1 / seconds:7.2f} steps/s {real_rate:8.1f} real examples/s "
-        f"first step {first:5.1f} s  peak {memory:6.0f} MB",
-        flush=True,
-    )
+    speed = f"{seconds:7.3f} s/step {1 / seconds:7.2f} steps/s {model.critic_steps * batch / seconds:8.1f} examples/s"
+    print(f"d={dim:<3} batch {batch:<3} {speed}  first step {first:5.1f} s  peak {memory:6.0f} MB", flush=True)
 
 
 def main():

@@ -10,7 +10,16 @@ import pytest
 from tf_audio_gan.audio.synthetic import write_drum_hits
 from tf_audio_gan.cli import main
 
-RECIPE = '[model]\nname = "wavegan"\nlength = 256\nstrides = [4, 4]\ndim = 2\ncritic_steps = 1\n[train]\nbatch_size = 4\n'
+RECIPE = """
+[model]
+name = "wavegan"
+length = 256
+strides = [4, 4]
+dim = 2
+critic_steps = 1
+[train]
+batch_size = 4
+"""
 
 
 @pytest.fixture
@@ -48,7 +57,8 @@ def places(tmp_path_factory):
 def test_from_sounds_to_a_saved_model(run, places):
     status, out, _ = run("prepare", places / "sounds", places / "shards", "--sample-rate", 16000, "--workers", 1)
     assert status == 0 and "8 clips" in out and "broken.flac" in out
-    trained = ("train", places / "recipe.toml", places / "shards", "--run-dir", places / "run", "--steps", 3, "--seed", 4)
+    options = ("--run-dir", places / "run", "--steps", 3, "--seed", 4)
+    trained = ("train", places / "recipe.toml", places / "shards", *options)
     status, out, _ = run(*trained)
     assert status == 0 and "finished at step 3" in out and str(places / "run" / "preset") in out
     assert json.loads((places / "run" / "preset" / "config.json").read_text())["config"]["seed"] == 4
@@ -129,7 +139,8 @@ def test_a_port_in_use_is_named(run, preset, tmp_path):
 
 
 def test_a_recipe_for_another_model_is_named(run, places):
-    status, _, err = run("train", "melgan", places / "sounds", "--run-dir", places / "r", "--recipe", places / "recipe.toml")
+    recipe = ("--run-dir", places / "r", "--recipe", places / "recipe.toml")
+    status, _, err = run("train", "melgan", places / "sounds", *recipe)
     assert status == 1 and "is a recipe for wavegan, not melgan" in err
 
 
