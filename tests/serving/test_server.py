@@ -76,6 +76,16 @@ def test_probes_are_answered_while_every_thread_is_at_work(serve):
     assert ask.predict(BODY).status == 200
 
 
+def test_too_many_waiting_requests_are_503(serve, monkeypatch):
+    from tf_audio_gan.serving import rest
+
+    _, ask = serve()
+    monkeypatch.setattr(rest, "MAX_WAITING", 0)
+    reply = ask.predict(BODY)
+    assert reply.status == 503 and "try again later" in reply.error
+    assert ask("GET", "/v1/models/m/metadata").status == 200
+
+
 def test_the_latest_version_is_served(serve):
     _, ask = serve()
     assert [v["version"] for v in ask("GET", "/v1/models/m").json["model_version_status"]] == ["2"]

@@ -4,6 +4,7 @@ It needs the standard library only, so this file can be used where TensorFlow is
 """
 
 import base64
+import http.client
 import ipaddress
 import json
 import urllib.error
@@ -120,6 +121,8 @@ class Client:
                 raise ServerError(_error_text(error.read()), error.code) from None
         except TimeoutError:
             raise self._too_late() from None
+        except http.client.HTTPException as error:
+            raise ConnectionError(f"{self.url} broke off its answer: {error!r}") from error
         except urllib.error.URLError as error:
             if isinstance(error.reason, TimeoutError):
                 raise self._too_late() from None

@@ -15,7 +15,8 @@ WHITESPACE = " \t\n\r"
 _NEEDS_TOKENS = re.compile(r"-NaN|Inf(?!inity)")
 _STRING_OR_TOKEN = re.compile(r'"(?:[^"\\]+|\\.)*+(?:"|\\?\Z)|-NaN|-?Inf(?!inity)', re.DOTALL)
 _TOKENS = {"-NaN": "NaN", "Inf": "Infinity", "-Inf": "-Infinity"}
-_BIG_NUMBER = re.compile(r"[eE]\+?0*[1-9]\d\d|\d{300}")
+_BIG_EXPONENT = re.compile(rb"[eE]\+?0*[1-9][0-9][0-9]")
+_DIGITS_ALIKE = bytes.maketrans(b"123456789", b"000000000")
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _ESCAPE = re.compile(r"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|(u[dD][89a-fA-F])|.)", re.DOTALL)
 _RAPIDJSON_TEXTS = (
@@ -73,18 +74,18 @@ def parse_object(body):
     start = len(text) - len(text.lstrip(WHITESPACE))
     if start == len(text):
         raise RequestError("JSON Parse error: The document is empty.")
-    if _NEEDS_TOKENS.search(text):
+    if ("Inf" in text or "-NaN" in text) and _NEEDS_TOKENS.search(text):
         text = _STRING_OR_TOKEN.sub(lambda match: _TOKENS.get(match[0], match[0]), text)
     if _SURROGATE.search(text):
         _refuse_lone_surrogates(text)
-    value = _scan(text, start)
+    careful = _BIG_EXPONENT.search(body) or b"0" * 300 in body.translate(_DIGITS_ALIKE)
+    value = _scan(text, start, _CAREFUL_DECODER if careful else _DECODER)
     if not isinstance(value, dict):
         raise RequestError(f"JSON Value: {shown(value)} Is not object")
     return value
 
 
-def _scan(text, start):
-    decoder = _CAREFUL_DECODER if _BIG_NUMBER.search(text) else _DECODER
+def _scan(text, start, decoder):
     try:
         return decoder.raw_decode(text, start)[0]
     except json.JSONDecodeError as error:

@@ -10,7 +10,7 @@ import re
 
 import numpy as np
 
-from tf_audio_gan.serving.json_request import CPP_NAMES, FLOATS, INTEGERS
+from tf_audio_gan.serving.json_values import CPP_NAMES, FLOATS, INTEGERS
 from tf_audio_gan.serving.status import RequestError
 
 

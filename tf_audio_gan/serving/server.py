@@ -104,6 +104,7 @@ class Server:
             log_config=None,
             access_log=False,
             server_header=False,
+            timeout_keep_alive=60,
             timeout_graceful_shutdown=timeout_ms // 1000 + 1,
         )
         self._uvicorn = uvicorn.Server(config)
