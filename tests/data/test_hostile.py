@@ -36,7 +36,7 @@ def test_bytes_that_are_no_sound(root):
 
 
 def test_a_body_cut_short_has_its_real_length(root, write):
-    for extension in ("wav", "ogg"):
+    for extension in ("wav", "ogg", "mp3"):
         path = write(f"cut.{extension}", seconds=4)
         path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
         sounds = Sounds(root, length=1024)
