@@ -1,5 +1,6 @@
 """The commands. Each is a thin layer over a public function; the words it prints are for people."""
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -17,6 +18,21 @@ app = typer.Typer(
 )
 Preset = Annotated[str, typer.Argument(metavar="PRESET", help="A preset's folder, or its name in the zoo.")]
 SHOWN_SKIPPED = 10
+
+
+def _load_keras():
+    """Imports Keras without the start-up notes that TensorFlow's C++ side writes past every log level."""
+    if "keras" in sys.modules:
+        return
+    sys.stderr.flush()
+    kept, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 2)
+    try:
+        import keras  # noqa: F401
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(null)
 
 
 def _version(asked: bool):
@@ -60,6 +76,7 @@ def train(
     seed: Annotated[int | None, typer.Option(min=0, help="Of weights, noise and data.")] = None,
 ):
     """Train on a folder of sounds. Ctrl-C saves; the same command goes on."""
+    _load_keras()
     from tf_audio_gan.recipes import load_recipe
 
     source = model if recipe is None else str(recipe)
@@ -89,6 +106,7 @@ def generate(
     latents: Annotated[Path | None, typer.Option(help="Instead of seeds: a latents.npy of an earlier call.")] = None,
 ):
     """Make sounds from a preset."""
+    _load_keras()
     made = tf_audio_gan.generate(preset, out, n=n, seed=seed, interpolate=interpolate, latents=latents)
     print(f"{len(made.files)} sounds in {out}, picture: {made.picture}")
 
@@ -100,6 +118,7 @@ def export(
     version: Annotated[int | None, typer.Option(help="Default: one more than the largest there.")] = None,
 ):
     """Write a SavedModel for TensorFlow Serving."""
+    _load_keras()
     folder = tf_audio_gan.export(preset, out, version=version)
     print(f"{folder}\nserve it: tf-audio-gan serve {out}")
 
@@ -111,11 +130,12 @@ def serve(
     host: Annotated[str, typer.Option(help="Address to listen on; there is no authentication.")] = "127.0.0.1",
 ):
     """Answer REST requests for exported models as TensorFlow Serving does."""
+    _load_keras()
     from tf_audio_gan.serving.exports import models_from_paths
     from tf_audio_gan.serving.server import Server
 
-    server = Server(models_from_paths(models), host=host, port=rest_port)
-    server.run()
+    folders = models_from_paths(models)
+    Server(folders, host=host, port=rest_port).run(ready=lambda server: _say_served(server, folders))
 
 
 @app.command()
@@ -124,9 +144,17 @@ def demo(
     minutes: Annotated[float, typer.Option(min=0.05, help="Training time.")] = 1.0,
 ):
     """From drum sounds to a trained model, a REST prediction and a page to listen to, in two minutes."""
+    _load_keras()
     from tf_audio_gan.cli.demo import run_demo
 
     run_demo(out, minutes)
+
+
+def _say_served(server, folders):
+    for name, folder in folders.items():
+        print(f"serving {folder} at {server.url}/v1/models/{name}")
+    example = '{"signature_name": "from_seed", "instances": [0]}'
+    print(f"try: curl -d '{example}' {server.url}/v1/models/{next(iter(folders))}:predict", flush=True)
 
 
 def _say_skipped(skipped, full_list):
