@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from tf_audio_gan import WaveGAN, export
 from tf_audio_gan.audio.io import read_audio
-from tf_audio_gan.warmup import write_warmup_requests
+from tf_audio_gan.warmup import FILE, write_warmup_requests
 
 OPTIONS = {"length": 256, "strides": [4, 4], "dim": 4, "post_filter": 8, "channels": 2, "sample_rate": 22050}
 
@@ -95,13 +95,13 @@ def test_a_wrong_shape_is_a_clear_error(exported):
 
 def test_warmup_records_are_what_the_server_reads(exported, tmp_path):
     """Field numbers by hand on the wire: PredictionLog.predict_log 6, .request 1, .model_spec 1 / .inputs 2."""
-    path = exported / "assets.extra" / "tf_serving_warmup_requests"
-    records = [bytes(r.numpy()) for r in tf.data.TFRecordDataset(str(path))]
+    records = [bytes(r.numpy()) for r in tf.data.TFRecordDataset(str(exported / FILE))]
     assert len(records) == 6
     for record in records:
         assert record[0] == 6 << 3 | 2
-    write_warmup_requests(tmp_path / "one", "m", [("s", {"x": np.array([1.5], "float32")})])
-    (record,) = (bytes(r.numpy()) for r in tf.data.TFRecordDataset(str(tmp_path / "one")))
+    (tmp_path / "assets.extra").mkdir()
+    write_warmup_requests(tmp_path, "m", [("s", {"x": np.array([1.5], "float32")})])
+    (record,) = (bytes(r.numpy()) for r in tf.data.TFRecordDataset(str(tmp_path / FILE)))
     tensor = tf.make_tensor_proto(np.array([1.5], "float32")).SerializeToString()
     entry = b"\x0a\x01x\x12" + bytes([len(tensor)]) + tensor
     request = b"\x0a\x06\x0a\x01m\x1a\x01s" + b"\x12" + bytes([len(entry)]) + entry

@@ -42,7 +42,7 @@ def export(preset, out, *, version=None):
     try:
         functions = _functions(model)
         _save(model, functions, staging)
-        _write_extras(model, functions, staging / "assets.extra", out.name)
+        _write_extras(model, functions, staging, out.name)
         _compare(model, staging)
         staging.chmod(0o755)
         os.rename(staging, target)
@@ -92,15 +92,16 @@ def _save(model, functions, folder):
 
 
 def _write_extras(model, functions, folder, name):
-    folder.mkdir()
+    (folder / "assets.extra").mkdir()
     card = {"model": type(model).__name__, "sample_rate": model.sample_rate, "signatures": sorted(functions)}
-    (folder / "model_card.json").write_text(json.dumps({**model.get_config(), **card}, indent=2, default=list) + "\n")
+    text = json.dumps({**model.get_config(), **card}, indent=2, default=list)
+    (folder / "assets.extra" / "model_card.json").write_text(text + "\n", encoding="utf-8")
     requests = [
         (signature, {n: np.zeros([rows, *shape[1:]], dtype) for n, (shape, dtype) in _inputs(function).items()})
         for signature, function in functions.items()
         for rows in (1, 4)
     ]
-    write_warmup_requests(folder / "tf_serving_warmup_requests", name, requests)
+    write_warmup_requests(folder, name, requests)
 
 
 def _inputs(function):
