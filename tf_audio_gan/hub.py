@@ -2,20 +2,14 @@
 
 import hashlib
 import json
-import os
 from pathlib import Path
 
-_CHECKOUT_ZOO = Path(__file__).resolve().parents[1] / "zoo"
-
-
-def zoo_folder():
-    """Where presets are looked up by name: TF_AUDIO_GAN_ZOO (a folder), else zoo/ of a source checkout."""
-    return Path(os.environ.get("TF_AUDIO_GAN_ZOO") or _CHECKOUT_ZOO)
+ZOO = Path(__file__).resolve().parents[1] / "zoo"  # of a source checkout
 
 
 def zoo_index():
     """{preset name: {"files": {file name: {"sha256", "bytes"}}, ...}}; empty where there is no zoo."""
-    path = zoo_folder() / "index.json"
+    path = ZOO / "index.json"
     return json.loads(path.read_text(encoding="utf-8"))["presets"] if path.is_file() else {}
 
 
@@ -37,11 +31,11 @@ def resolve(handle):
         return folder
     index = zoo_index()
     if str(handle) in index:
-        folder = zoo_folder() / str(handle)
+        folder = ZOO / str(handle)
         for name, facts in index[str(handle)]["files"].items():
             _verify(folder / name, facts)
         return folder
-    known = ", ".join(sorted(index)) or f"none (no index.json in {zoo_folder()})"
+    known = ", ".join(sorted(index)) or f"none (no index.json in {ZOO})"
     found = "a folder without config.json" if folder.is_dir() else "no such folder"
     raise FileNotFoundError(f"{str(handle)!r} is no preset: {found}, and not a name in the zoo. Presets: {known}")
 

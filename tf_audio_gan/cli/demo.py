@@ -38,7 +38,7 @@ def run_demo(out, minutes):
     print(f"5. fetched {len(served)} WAV files over HTTP from {url}, e.g. {served[0]}")
     sections += [
         ("Drum hits the demo trained on", "Synthetic, made by this package.", _clips(_some_hits(out))),
-        (f"Generated after {result.step} steps", "By the WaveGAN of this demo.", _clips(made.files)),
+        (f"Generated after {result.step} steps", "By the WaveGAN of this demo.", _clips(made.files, made.names)),
         ("The same model over HTTP", "Seeds 0 to 3: the same sounds as above.", _clips(served)),
     ]
     page = out / "listen.html"
@@ -50,7 +50,7 @@ def _zoo(out, name):
     """A section with sounds of a trained preset."""
     made = tf_audio_gan.generate(name, out / "zoo" / name, n=HEARD)
     print(f"0. {len(made.files)} sounds of the trained preset {name} in {out / 'zoo' / name}")
-    return f"Preset {name}", "Trained on real recordings; see its card in zoo/.", _clips(made.files)
+    return f"Preset {name}", "Trained on real recordings; see its card in zoo/.", _clips(made.files, made.names)
 
 
 def _over_http(out, seeds):
@@ -73,5 +73,6 @@ def _some_hits(out):
     return [files[i] for i in np.linspace(0, len(files) - 1, HEARD).astype(int)]
 
 
-def _clips(files):
-    return [(path.stem.replace("_", " "), *read_audio(path)) for path in files]
+def _clips(files, names=None):
+    names = names or [path.stem.replace("_", " ") for path in files]
+    return [(name, *read_audio(path)) for name, path in zip(names, files, strict=True)]

@@ -208,7 +208,7 @@ class AudioGAN(keras.Model):
     def from_preset(cls, handle):
         """The model of a preset (a folder, or a name in the zoo); on `AudioGAN` itself, of whichever class it is."""
         folder = hub.resolve(handle)
-        saved = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        saved = _read_config(folder / "config.json")
         classes = {f"tf_audio_gan>{kind}": name for name, kind in models.MODELS.items()}
         if saved.get("registered_name") not in classes:
             found = saved.get("registered_name")
@@ -218,16 +218,39 @@ class AudioGAN(keras.Model):
             raise ValueError(
                 f"{folder} holds a {kind.__name__}, not a {cls.__name__}. Use {kind.__name__}.from_preset."
             )
-        model = kind.from_config(saved["config"])
+        try:
+            model = kind.from_config(saved["config"])
+        except (TypeError, ValueError) as error:
+            where = folder / "config.json"
+            raise ValueError(f"{where} does not fit this version's {kind.__name__}: {error}") from None
         for network in (model.generator, model.ema_generator):
-            network.load_weights(folder / "generator.weights.h5")
+            _load_weights(network, folder / "generator.weights.h5")
         if (folder / "discriminator.weights.h5").is_file():
-            model.discriminator.load_weights(folder / "discriminator.weights.h5")
+            _load_weights(model.discriminator, folder / "discriminator.weights.h5")
         return model
 
 
 def _write_json(path, content):
     path.write_text(json.dumps(content, indent=2, default=list) + "\n", encoding="utf-8")
+
+
+def _read_config(path):
+    try:
+        saved = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path} is damaged: {error}. Make or fetch the preset again.") from None
+    if not isinstance(saved, dict) or not isinstance(saved.get("config"), dict):
+        raise ValueError(f"{path} is no preset's config: it must hold registered_name and config.")
+    return saved
+
+
+def _load_weights(network, path):
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is missing. Make or fetch the preset again.")
+    try:
+        network.load_weights(path)
+    except (OSError, ValueError, KeyError) as error:
+        raise ValueError(f"{path} is damaged, or of a model of another size: {error}") from None
 
 
 def from_preset(handle):

@@ -11,6 +11,9 @@ from tf_audio_gan.losses.adversarial import OBJECTIVES
 SMALL = {"length": 256, "strides": [4, 4], "dim": 4, "critic_steps": 2}
 
 
+CONFIG = b'{"registered_name": "tf_audio_gan>WaveGAN", "config": OPTIONS}'
+
+
 @pytest.fixture
 def batch(rng):
     return rng.uniform(-1, 1, (8, 256, 1)).astype("float32")
@@ -154,6 +157,30 @@ def test_a_hostile_preset_imports_nothing(tmp_path):
     (tmp_path / "config.json").write_text('{"registered_name": "os>system", "config": {"command": "true"}}')
     with pytest.raises(ValueError, match="is of 'os>system', which is none of"):
         WaveGAN.from_preset(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "name, content, message",
+    [
+        ("config.json", b"{", "config.json is damaged: .*again"),
+        ("config.json", b"[]", "no preset's config"),
+        ("config.json", CONFIG.replace(b"OPTIONS", b'{"wings": 2}'), "does not fit.*wings"),
+        (
+            "config.json",
+            CONFIG.replace(b"OPTIONS", b'{"dim": 8}'),
+            "of a model of another size",
+        ),
+        ("generator.weights.h5", b"\x89HDF", "generator.weights.h5 is damaged"),
+        ("generator.weights.h5", None, "generator.weights.h5 is missing"),
+    ],
+)
+def test_a_damaged_preset_names_the_file(name, content, message, tmp_path):
+    WaveGAN(**SMALL).save_to_preset(tmp_path / "p")
+    (tmp_path / "p" / name).unlink()
+    if content is not None:
+        (tmp_path / "p" / name).write_bytes(content)
+    with pytest.raises((ValueError, FileNotFoundError), match=message):
+        WaveGAN.from_preset(tmp_path / "p")
 
 
 def test_a_preset_overwrites_nothing_else(tmp_path):

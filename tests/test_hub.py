@@ -1,0 +1,66 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tf_audio_gan import WaveGAN, from_preset, hub
+
+ZOO = Path(__file__).parents[1] / "zoo"
+SMALL = {"length": 256, "strides": [4, 4], "dim": 2}
+
+
+@pytest.fixture
+def zoo(tmp_path, monkeypatch):
+    """A zoo of one small preset, with an index made by zoo/make_index.py."""
+    folder = tmp_path / "zoo"
+    WaveGAN(**SMALL).save_to_preset(folder / "tiny")
+    script = folder / "make_index.py"
+    script.write_text((ZOO / "make_index.py").read_text())
+    subprocess.run([sys.executable, script], check=True, capture_output=True)
+    monkeypatch.setattr(hub, "ZOO", folder)
+    return folder
+
+
+def test_a_name_is_found_and_verified(zoo):
+    assert hub.resolve("tiny") == zoo / "tiny"
+    np.testing.assert_array_equal(from_preset("tiny").generate(1), from_preset(zoo / "tiny").generate(1))
+
+
+@pytest.mark.parametrize("name", ["generator.weights.h5", "config.json"])
+def test_a_changed_file_is_refused(zoo, name):
+    path = zoo / "tiny" / name
+    data = bytearray(path.read_bytes())
+    data[-3] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(ValueError, match=f"{name} is not the file the zoo's index names"):
+        hub.resolve("tiny")
+
+
+def test_a_missing_file_is_named(zoo):
+    (zoo / "tiny" / "generator.weights.h5").unlink()
+    with pytest.raises(FileNotFoundError, match="generator.weights.h5 is missing from the zoo"):
+        hub.resolve("tiny")
+
+
+def test_an_unknown_name_lists_the_presets(zoo):
+    with pytest.raises(FileNotFoundError, match="'tinny' is no preset: no such folder.*Presets: tiny"):
+        hub.resolve("tinny")
+
+
+def test_the_index_of_this_zoo_is_up_to_date():
+    done = subprocess.run([sys.executable, ZOO / "make_index.py", "--check"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("name", json.loads((ZOO / "index.json").read_text())["presets"])
+def test_every_preset_opens_and_makes_sound(name):
+    model = from_preset(name)
+    audio = model.generate(4, seed=0)
+    assert audio.shape == (4, model.length, model.channels) and np.isfinite(audio).all()
+    assert 0.003 < np.sqrt((audio**2).mean()) < 0.5, "neither silence nor noise at full scale"
+    card = (ZOO / name / "README.md").read_text()
+    for word in ("## Use", "## Training", "## Results", "## Licence", name):
+        assert word in card
