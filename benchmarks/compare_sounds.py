@@ -3,10 +3,10 @@
     python benchmarks/compare_sounds.py REAL FAKE --sample-rate 16000 --length 16384 --seed 0
 
 The mel distance of a set is the mean over its clips of the log-mel difference (dB) to the nearest clip of one half of
-the real data. The other half of the real data is the best one can expect (the ceiling); white noise with the real
-clips' levels and decays, and silence, are what it must beat (the floor). Every set has as many clips as a half, or
-fewer where there are fewer. `covered` is the distance from that half to the set: large where kinds of sound are
-missing.
+the real data. The other half of the real data is the best one can expect (the ceiling); white noise of the real clips'
+levels, and silence, are what it must beat (the floor). Shaped noise has each real clip's level and decay as well: it
+knows everything of the real sounds but their spectra. Every set has as many clips as a half, or fewer where there are
+fewer. `covered` is the distance from that half to the set: large where kinds of sound are missing.
 """
 
 import argparse
@@ -50,6 +50,13 @@ def decaying_noise(real, sample_rate, rng):
     return np.clip(noise * gain[:, None, None], -1.0, 1.0).astype(np.float32)
 
 
+def steady_noise(real, rng):
+    """White noise with the RMS level of each real clip."""
+    noise = rng.standard_normal(real.shape)
+    gain = 10.0 ** ((level_db(real) - level_db(noise)) / 20.0)
+    return np.clip(noise * gain[:, None, None], -1.0, 1.0).astype(np.float32)
+
+
 def measure(reference, clips, sample_rate):
     """The row of one set of clips in the table."""
     distances = mel_distances(clips, reference, sample_rate)
@@ -77,19 +84,20 @@ def compare(real, fake, sample_rate, seed):
     sets = {
         "real": held_out,
         "generated": fake[:half],
-        "noise": decaying_noise(held_out, sample_rate, rng),
+        "shaped noise": decaying_noise(held_out, sample_rate, rng),
+        "noise": steady_noise(held_out, rng),
         "silence": np.zeros_like(held_out),
     }
     return {name: measure(reference, clips, sample_rate) for name, clips in sets.items()}
 
 
 def show(rows):
-    print(f"{'':12}" + "".join(f"{name:>11}" for name in rows["real"]))
+    print(f"{'':14}" + "".join(f"{name:>11}" for name in rows["real"]))
     for name, row in rows.items():
         cells = (
             "-" if value is None else f"{value:.3f}" if isinstance(value, float) else value for value in row.values()
         )
-        print(f"{name:12}" + "".join(f"{cell:>11}" for cell in cells))
+        print(f"{name:14}" + "".join(f"{cell:>11}" for cell in cells))
 
 
 def main(arguments=None):
