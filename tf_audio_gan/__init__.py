@@ -16,6 +16,7 @@ _HOMES = {
     "Sounds": "data.sounds",
     "prepare_sounds": "data.prepare",
     "dataset": "data.tf_sounds",
+    "Batches": "data.batches",
     "train": "training",
     "generate": "generation",
     "write_audio": "audio.io",
