@@ -30,3 +30,12 @@ def pytest_configure(config):
 @pytest.fixture
 def rng():
     return np.random.default_rng(0)
+
+
+@pytest.fixture(autouse=os.environ.get("KERAS_BACKEND") == "torch")
+def no_gradients():
+    """PyTorch's tensors become arrays only where nothing records gradients, as in a training step."""
+    from tf_audio_gan import backend
+
+    with backend.no_gradients():
+        yield

@@ -27,7 +27,7 @@ def level(parts):
     """A room's level; inside models/ the shared files are 2 and a model's folder is 3."""
     if not parts:
         return None
-    if parts[0] == "models" and len(parts) > 1 and (len(parts) > 2 or (PACKAGE / "models" / parts[1]).is_dir()):
+    if parts[0] == "models" and len(parts) > 1 and (PACKAGE / "models" / parts[1]).is_dir():
         return 3
     return LEVELS[parts[0]]
 

@@ -102,7 +102,8 @@ def input_gradient(function, x):
         import torch
 
         x = x if x.requires_grad else x.detach().requires_grad_()
-        return torch.autograd.grad(function(x), x, create_graph=True)[0]
+        with torch.enable_grad():
+            return torch.autograd.grad(function(x), x, create_graph=True)[0]
     import tensorflow as tf
 
     with tf.GradientTape(watch_accessed_variables=False) as tape:

@@ -4,7 +4,6 @@ The messages are built from a private copy of the few fields they need, so that 
 """
 
 import tensorflow as tf
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
 _PACKAGE = "tf_audio_gan.warmup"
 _FIELDS = {  # message: [(field, number, type)], of tensorflow_serving/apis/{model,predict,prediction_log}.proto
@@ -17,6 +16,8 @@ _FIELDS = {  # message: [(field, number, type)], of tensorflow_serving/apis/{mod
 
 
 def _messages():
+    from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+
     file = descriptor_pb2.FileDescriptorProto(name="tf_audio_gan/warmup.proto", package=_PACKAGE, syntax="proto3")
     kinds = descriptor_pb2.FieldDescriptorProto
     for message, fields in _FIELDS.items():
