@@ -12,6 +12,7 @@ _HOMES = {
     "AudioGAN": "models.gan",
     "WaveGAN": "models.wavegan.wavegan",
     "load_model": "models.gan",
+    "load_recipe": "recipes",
     "from_preset": "models.gan",
     "Sounds": "data.sounds",
     "prepare_sounds": "data.prepare",
