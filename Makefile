@@ -5,8 +5,12 @@ PYTHON ?= $(shell for p in python3.12 python3.11 python3.13 python3; do \
 BIN = $(VENV)/bin
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
+# What the package needs but for TensorFlow, and the tests that hold on PyTorch alone.
+WITHOUT_TENSORFLOW = 'keras>=3.15' numpy librosa soundfile soxr typer rich tensorboard matplotlib pytest psutil
+ON_TORCH = tests/models tests/layers tests/losses tests/test_backend.py tests/test_optimizers.py tests/test_training.py \
+	tests/test_generation.py tests/test_recipes.py tests/data/test_batches.py
 
-.PHONY: help setup demo test soak lint test-io bench clean
+.PHONY: help setup demo test soak lint test-io test-torch bench clean
 
 help:
 	@echo "make demo     install into $(VENV), then sounds -> training -> REST prediction -> a listening page"
@@ -14,6 +18,7 @@ help:
 	@echo "make lint     ruff"
 	@echo "make soak     the tests with full counts"
 	@echo "make test-io  the data tests with TensorFlow 2.17.1 and tensorflow-io 0.37.1 (Python 3.11 or 3.12)"
+	@echo "make test-torch  training on PyTorch, in an environment without TensorFlow; then both backends compared"
 	@echo "make bench    steps per second, examples per second, peak memory"
 
 setup: $(VENV)/.installed
@@ -48,9 +53,20 @@ $(VENV)-io/.installed: setup.py
 	$(VENV)-io/bin/python -m pip install -q -e '.[dev]' 'tensorflow==2.17.1'
 	@touch $@
 
+test-torch: setup $(VENV)-torch/.installed
+	KERAS_BACKEND=torch $(VENV)-torch/bin/python -m pytest $(ON_TORCH)
+	TF_AUDIO_GAN_TORCH_PYTHON=$(abspath $(VENV)-torch/bin/python) $(BIN)/python -m pytest tests/test_torch.py tests/models -k "torch or backends"
+
+$(VENV)-torch/.installed: setup.py
+	$(PYTHON) -m venv $(VENV)-torch
+	$(VENV)-torch/bin/python -m pip install -q 'torch==2.13.0'
+	$(VENV)-torch/bin/python -m pip install -q $(WITHOUT_TENSORFLOW)
+	$(VENV)-torch/bin/python -m pip install -q --no-deps -e .
+	@touch $@
+
 bench: setup
 	$(BIN)/python benchmarks/train_step.py
 	$(BIN)/python benchmarks/input_pipeline.py
 
 clean:
-	rm -rf $(VENV) $(VENV)-io build *.egg-info demo
+	rm -rf $(VENV) $(VENV)-io $(VENV)-torch build *.egg-info demo

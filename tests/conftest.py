@@ -11,12 +11,16 @@ import pytest
 @pytest.fixture(scope="session")
 def two_devices():
     """Names of two logical CPU devices; they have to be asked for before TensorFlow's first operation."""
+    if os.environ.get("KERAS_BACKEND", "tensorflow") != "tensorflow":
+        pytest.skip("replicas are TensorFlow's")
     import tensorflow as tf
 
     return [d.name.replace("/device:", "") for d in tf.config.list_logical_devices("CPU")][:2]
 
 
 def pytest_configure(config):
+    if os.environ.get("KERAS_BACKEND", "tensorflow") != "tensorflow":
+        return
     import tensorflow as tf
 
     cpu = tf.config.list_physical_devices("CPU")[0]
@@ -26,3 +30,12 @@ def pytest_configure(config):
 @pytest.fixture
 def rng():
     return np.random.default_rng(0)
+
+
+@pytest.fixture(autouse=os.environ.get("KERAS_BACKEND") == "torch")
+def no_gradients():
+    """PyTorch's tensors become arrays only where nothing records gradients, as in a training step."""
+    from tf_audio_gan import backend
+
+    with backend.no_gradients():
+        yield

@@ -15,6 +15,9 @@ from tf_audio_gan import backend
 )
 def test_threefry_gives_the_published_answers(counter, key, expected):
     assert tuple(int(x) for x in backend.threefry(key, counter)) == expected
+    assert backend.threefry_on_host(key, counter) == expected
+    one, many = np.array(counter[:1]), np.array(counter[1:]) + np.arange(3)
+    assert tuple(x[0] for x in backend.threefry_on_host(key, (one, many))) == expected
 
 
 def test_a_seed_names_a_row():
@@ -55,6 +58,31 @@ def test_replicas_share_one_draw(two_devices):
     np.testing.assert_array_equal(first, second)
 
 
+def test_the_numbers_are_those_of_every_backend():
+    """Fixed draws: the same here under TensorFlow and under PyTorch, and with `shared_integer`."""
+    draws = backend.Draws(2**33 + 1, 7, ("x",))
+    np.testing.assert_array_equal(draws.uniform((3,)), np.float32([0.17691404, 0.65075326, 0.6771666]))
+    assert [int(backend.Draws(1, k).shared_integer(-2, 3)) for k in range(8)] == [
+        int(np.floor(np.float32(backend.Draws(1, k).shared_uniform(())) * np.float32(5))) - 2 for k in range(8)
+    ]
+
+
+def test_steps_are_counted_without_asking_the_device():
+    import keras
+
+    optimizer, w = keras.optimizers.SGD(0.1), keras.Variable([1.0])
+    optimizer.build([w])
+    assert int(backend.steps_taken(optimizer)) == 0
+    with backend.no_gradients():
+        for _ in range(3):
+            backend.apply_gradients(optimizer, [ops.ones((1,))], [w])
+    assert int(backend.steps_taken(optimizer)) == 3 == int(optimizer.iterations)
+    optimizer.iterations.assign(40)  # as a restored checkpoint does
+    with backend.no_gradients():
+        backend.apply_gradients(optimizer, [ops.ones((1,))], [w])
+    assert int(backend.steps_taken(optimizer)) == 41 == int(optimizer.iterations)
+
+
 def test_input_gradient_can_be_differentiated_again():
     import keras
 
@@ -63,10 +91,10 @@ def test_input_gradient_can_be_differentiated_again():
 
     def loss():
         slope = backend.input_gradient(lambda x: ops.sum(ops.square(w * x)), x)  # 2 w^2 x
-        return ops.sum(slope), slope
+        return ops.sum(slope), {"slope": slope}
 
-    (gradient,), slope = backend.gradients(loss, [w])  # 4 w x
-    np.testing.assert_allclose(slope, [[8.0, 6.0]])
+    (gradient,), terms = backend.gradients(loss, [w])  # 4 w x
+    np.testing.assert_allclose(terms["slope"], [[8.0, 6.0]])
     np.testing.assert_allclose(gradient, [8.0, -12.0])
 
 

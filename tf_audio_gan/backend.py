@@ -1,19 +1,26 @@
-"""The one place where Keras backends differ: gradients, random draws, replicas.
+"""The one place where Keras backends differ: gradients, random draws, replicas. TensorFlow and PyTorch can train.
 
 Random numbers are counter-based (Threefry-2x32, 20 rounds; Salmon et al. 2011, "Parallel random numbers: as easy as
-1, 2, 3") and written in `keras.ops`: the same (seed, step, salt) gives the same numbers on every device, in an exported
-graph, after a resume, and however many replicas share a batch.
+1, 2, 3"): the same (seed, step, salt) gives the same numbers on every device and backend, in an exported graph, after a
+resume, and however many replicas share a batch. TensorFlow draws them in the graph. PyTorch runs a step call by call,
+so there the host counts the steps and draws, and the device is handed the numbers: a thousand launches less for each.
 """
 
+import contextlib
 import functools
 import zlib
 
 import keras
+import numpy as np
 from keras import ops
 
-_MASK = 0xFFFFFFFF
-_ROTATIONS = (13, 15, 26, 6, 17, 29, 16, 24)
+from tf_audio_gan.threefry import threefry, threefry_on_host, unit
+
 _SEEDED = 0x5EED  # second counter word of the draws that a sound's own seed makes
+
+
+def _on_torch():
+    return keras.backend.backend() == "torch"
 
 
 def require_tensorflow(what):
@@ -25,20 +32,54 @@ def require_tensorflow(what):
         )
 
 
+def require_training():
+    """Raises RuntimeError unless Keras runs on a backend that can train here."""
+    if keras.backend.backend() not in ("tensorflow", "torch"):
+        raise RuntimeError(
+            "training needs the TensorFlow or the PyTorch backend. "
+            f"Received: KERAS_BACKEND={keras.backend.backend()}. "
+            "Set KERAS_BACKEND=tensorflow or KERAS_BACKEND=torch before the program starts."
+        )
+
+
+def version():
+    """Name and version of the library under Keras, e.g. ("tensorflow", "2.21.0")."""
+    name = keras.backend.backend()
+    return name, __import__(name).__version__
+
+
+@contextlib.contextmanager
+def no_gradients():
+    """Within it (or in a function decorated with `no_gradients()`) only `gradients` records what it needs."""
+    if not _on_torch():
+        yield
+        return
+    import torch
+
+    with torch.no_grad():
+        yield
+
+
 def gradients(function, variables):
     """Gradients of a scalar with respect to variables.
 
     Args:
-        function: takes nothing, returns (scalar loss, anything else).
+        function: takes nothing, returns (scalar loss, dict of tensors).
         variables: list of Keras variables.
 
     Returns:
         (list of gradients in the order of `variables`, `function`'s second value).
     """
-    require_tensorflow("training steps")
+    require_training()
+    values = [v.value for v in variables]
+    if _on_torch():
+        import torch
+
+        with torch.enable_grad():
+            loss, rest = function()
+        return torch.autograd.grad(loss, values, allow_unused=True), {k: v.detach() for k, v in rest.items()}
     import tensorflow as tf
 
-    values = [v.value for v in variables]
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(values)
         loss, rest = function()
@@ -55,14 +96,74 @@ def input_gradient(function, x):
     Returns:
         Tensor of x's shape.
     """
-    require_tensorflow("gradient penalties")
+    require_training()
+    x = ops.convert_to_tensor(x)
+    if _on_torch():
+        import torch
+
+        x = x if x.requires_grad else x.detach().requires_grad_()
+        with torch.enable_grad():
+            return torch.autograd.grad(function(x), x, create_graph=True)[0]
     import tensorflow as tf
 
-    x = ops.convert_to_tensor(x)
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(x)
         y = function(x)
     return tape.gradient(y, x)
+
+
+def apply_gradients(optimizer, gradients, variables):
+    """One update by a Keras optimizer; keeps the host's count of its steps (see `steps_taken`)."""
+    counted = _on_torch() and steps_taken(optimizer)
+    optimizer.apply(list(gradients), variables)
+    if _on_torch():
+        _remember_steps(optimizer, counted + 1)
+
+
+def steps_taken(optimizer):
+    """How many updates an optimizer has made: an int64 tensor in the graph, on PyTorch an integer.
+
+    PyTorch would have to wait for the device to read its counter at every step. So the host counts along, and reads
+    the counter only when something else has written to it: a restored checkpoint, an assignment.
+    """
+    if not _on_torch():
+        return ops.cast(optimizer.iterations, "int64")
+    version, count = getattr(optimizer, "_steps_on_host", (None, 0))
+    if version != _version_of(optimizer):
+        count = int(optimizer.iterations.value)
+        _remember_steps(optimizer, count)
+    return count
+
+
+def _remember_steps(optimizer, count):
+    object.__setattr__(optimizer, "_steps_on_host", (_version_of(optimizer), count))
+
+
+def _version_of(optimizer):
+    value = optimizer.iterations.value
+    return id(value), value._version
+
+
+def early_decay(decay, step):
+    """A moving average's decay, shorter at the start: min(decay, (1 + step) / (10 + step)), step as `steps_taken`."""
+    if isinstance(step, int):
+        return min(decay, (1 + step) / (10 + step))
+    t = ops.cast(step, "float32")
+    return ops.minimum(decay, (1 + t) / (10 + t))
+
+
+def device_memory_mb():
+    """The most memory that tensors took on the accelerator so far, in units of 2**20 bytes; None on a CPU."""
+    if _on_torch():
+        import torch
+
+        return torch.cuda.max_memory_allocated() / 2**20 if torch.cuda.is_available() else None
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        if tf.config.list_logical_devices("GPU"):
+            return tf.config.experimental.get_memory_info("GPU:0")["peak"] / 2**20
+    return None
 
 
 def replicas():
@@ -94,42 +195,6 @@ def assign(variables, values):
     tf.distribute.get_replica_context().merge_call(merge, args=(list(values),))
 
 
-def threefry(key, counter):
-    """Threefry-2x32, 20 rounds.
-
-    Args:
-        key: pair of integers or int64 tensors below 2**32, broadcast against the counter.
-        counter: pair of the same.
-
-    Returns:
-        Pair of int64 tensors in [0, 2**32), uniform and independent for distinct (key, counter).
-    """
-    words = [_word(x) for x in (*key, *counter)]
-    if keras.backend.backend() == "tensorflow":
-        return _threefry_function()(*words)
-    return _threefry_rounds(*words)
-
-
-def _threefry_rounds(k0, k1, x0, x1):
-    keys = (k0, k1, _xor(_xor(k0, k1), _int64(0x1BD11BDA)))
-    x0, x1 = _add(x0, k0), _add(x1, k1)
-    for group in range(5):
-        for rotation in _ROTATIONS[:4] if group % 2 == 0 else _ROTATIONS[4:]:
-            x0 = _add(x0, x1)
-            x1 = _xor(_rotate(x1, rotation), x0)
-        x0 = _add(x0, keys[(group + 1) % 3])
-        x1 = _add(_add(x1, keys[(group + 2) % 3]), _int64(group + 1))
-    return x0, x1
-
-
-@functools.cache
-def _threefry_function():
-    """The rounds as one graph function, called and not inlined: a step draws often, and its graph stays small."""
-    import tensorflow as tf
-
-    return tf.function(_threefry_rounds, experimental_attributes={"_noinline": True})
-
-
 def seeded_uniform(seeds, size):
     """A row of uniform numbers for every seed, always the same for the same seed.
 
@@ -141,9 +206,10 @@ def seeded_uniform(seeds, size):
         float32 [batch, size] in [0, 1), multiples of 2**-24.
     """
     seeds = ops.cast(seeds, "int64")[:, None]
-    key = (_word(seeds), _word(ops.right_shift(seeds, _int64(32))))
     index = ops.arange((size + 1) // 2, dtype="int64")[None, :]
-    return _to_unit(threefry(key, (index, _SEEDED)))[:, :size]
+    words = threefry((seeds, ops.right_shift(seeds, ops.cast(32, "int64"))), (index, _SEEDED))
+    both = ops.stack(words, axis=-1)  # interleaved
+    return unit(ops.reshape(both, (ops.shape(both)[0], both.shape[1] * 2)))[:, :size]
 
 
 class Draws:
@@ -151,7 +217,7 @@ class Draws:
 
     Args:
         seed: integer, the model's.
-        step: integer or integer tensor, the training step.
+        step: integer or integer tensor, the training step (`steps_taken`).
         salt: what the draw is for: a tuple of strings and integers.
     """
 
@@ -174,41 +240,36 @@ class Draws:
         """The same numbers on every replica: float32 `shape` in [0, 1)."""
         return self._numbers(0, shape)
 
+    def shared_integer(self, low, high):
+        """A whole number in [low, high), the same on every replica: an int32 tensor, on PyTorch an integer."""
+        if _on_torch():
+            word, _ = threefry_on_host(self._key(), (0, int(self.step)))
+            return int(unit(word) * (high - low)) + low
+        return ops.cast(ops.floor(self.shared_uniform(()) * (high - low)), "int32") + low
+
     def _numbers(self, first, shape):
         count = 1
         for n in shape:
             count = count * n
+        if _on_torch():
+            words, _ = threefry_on_host(self._key(), (first + np.arange(count), int(self.step)))
+            return _to_device(unit(words).reshape(shape))
         index = ops.cast(first, "int64") + ops.arange(count, dtype="int64")
-        key = (self.seed, zlib.crc32(repr(self.salt).encode()))
-        words, _ = threefry(key, (index, self.step))
-        return ops.reshape(_unit(words), shape)
+        words, _ = threefry(self._key(), (index, self.step))
+        return ops.reshape(unit(words), shape)
+
+    def _key(self):
+        return self.seed, zlib.crc32(repr(self.salt).encode())
 
 
-def _int64(x):
-    return ops.cast(x, "int64")
+def _to_device(array):
+    """A numpy array as a PyTorch tensor; neither side waits for the other."""
+    import torch
+
+    device, tensor = _device(), torch.from_numpy(array)
+    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)
 
 
-def _word(x):
-    return ops.bitwise_and(_int64(x), _int64(_MASK))
-
-
-def _xor(a, b):
-    return ops.bitwise_xor(a, b)
-
-
-def _add(a, b):
-    return ops.bitwise_and(a + b, _int64(_MASK))
-
-
-def _rotate(x, n):
-    return ops.bitwise_or(_word(ops.left_shift(x, _int64(n))), ops.right_shift(x, _int64(32 - n)))
-
-
-def _unit(words):
-    return ops.cast(ops.right_shift(words, _int64(8)), "float32") * 2.0**-24
-
-
-def _to_unit(pair):
-    """Two word tensors [batch, n] -> float32 [batch, 2n], interleaved."""
-    x = ops.stack(pair, axis=-1)
-    return _unit(ops.reshape(x, (ops.shape(x)[0], x.shape[1] * 2)))
+@functools.cache
+def _device():
+    return ops.zeros(()).device

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import keras
 import numpy as np
-import tensorflow as tf
 
-from tf_audio_gan import pictures
+from tf_audio_gan import backend, pictures
+from tf_audio_gan.events import EventWriter
 
 _KEPT = 2
 _DIVERGED = 1e6
@@ -121,19 +121,42 @@ class Stop(keras.callbacks.Callback):
 
 
 class Log(keras.callbacks.Callback):
-    """Appends a line of means to a CSV file at the end of every epoch."""
+    """Appends a line to a CSV file at the end of every epoch: means, examples a second, memory on the accelerator.
 
-    def __init__(self, path):
+    Args:
+        path: of the file.
+        examples: real examples in a step; the time of other callbacks between epochs does not count.
+    """
+
+    def __init__(self, path, examples):
         super().__init__()
-        self.path = Path(path)
+        self.path, self.examples = Path(path), examples
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.began = time.monotonic()
+        self.first = int(self.model.optimizer.iterations)
 
     def on_epoch_end(self, epoch, logs=None):
-        new = not self.path.exists()
+        step = int(self.model.optimizer.iterations)
+        row = {"step": step, **{name: f"{float(value):.6g}" for name, value in logs.items()}}
+        seconds = time.monotonic() - self.began
+        row["examples_per_second"] = f"{(step - self.first) * self.examples / seconds:.4g}"
+        memory = backend.device_memory_mb()
+        if memory is not None:
+            row["device_memory_mb"] = f"{memory:.0f}"
+        self._write(row)
+
+    def _write(self, row):
+        columns = list(row)
+        if self.path.exists():
+            with open(self.path, newline="", encoding="utf-8") as file:
+                columns = next(csv.reader(file), [])
+        new = not self.path.exists() or not columns
         with open(self.path, "a", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
+            writer = csv.DictWriter(file, columns or list(row), extrasaction="ignore")
             if new:
-                writer.writerow(["step", *logs])
-            writer.writerow([int(self.model.optimizer.iterations), *(f"{float(v):.6g}" for v in logs.values())])
+                writer.writeheader()
+            writer.writerow(row)
 
 
 class Summaries(keras.callbacks.Callback):
@@ -144,28 +167,27 @@ class Summaries(keras.callbacks.Callback):
         self.folder, self.minutes, self.due = str(folder), minutes, 0.0
 
     def on_train_begin(self, logs=None):
-        self.writer = tf.summary.create_file_writer(self.folder)
+        self.writer = EventWriter(self.folder)
 
     def on_epoch_end(self, epoch, logs=None):
         step = int(self.model.optimizer.iterations)
-        with self.writer.as_default(step):
-            for name, value in logs.items():
-                tf.summary.scalar(name, float(value))
-            if time.monotonic() >= self.due:
-                self._sounds()
-                self.due = time.monotonic() + 60 * self.minutes
+        for name, value in logs.items():
+            self.writer.scalar(name, float(value), step)
+        if time.monotonic() >= self.due:
+            self._sounds(step)
+            self.due = time.monotonic() + 60 * self.minutes
         self.writer.flush()
 
     def on_train_end(self, logs=None):
-        with self.writer.as_default(int(self.model.optimizer.iterations)):
-            self._sounds()
+        self._sounds(int(self.model.optimizer.iterations))
         self.writer.close()
 
-    def _sounds(self):
+    def _sounds(self, step):
         audio, rate = self.model.generate(_HEARD, seed=0), self.model.sample_rate
-        tf.summary.audio("generated", np.clip(audio, -1, 1), rate, max_outputs=_HEARD)
-        images = np.stack([pictures.spectrogram_rgb(sound, rate) for sound in audio])
-        tf.summary.image("generated", images, max_outputs=_HEARD)
+        if np.isfinite(audio).all():
+            self.writer.sounds("generated/audio", audio, rate, step)
+            images = [pictures.spectrogram_rgb(sound, rate) for sound in audio]
+            self.writer.pictures("generated/spectrogram", images, step)
 
 
 class Progress(keras.callbacks.Callback):

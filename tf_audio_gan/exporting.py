@@ -7,11 +7,9 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-import tensorflow as tf
 
 from tf_audio_gan import backend
 from tf_audio_gan.models.gan import AudioGAN, from_preset
-from tf_audio_gan.warmup import write_warmup_requests
 
 
 def export(preset, out, *, version=None):
@@ -31,9 +29,12 @@ def export(preset, out, *, version=None):
         pathlib.Path of the version's folder. It appears whole or not at all.
 
     Raises:
+        RuntimeError: another backend than TensorFlow.
         ValueError: the version exists, or the written model does not repeat the model's audio.
     """
     backend.require_tensorflow("SavedModel exports")
+    from tf_audio_gan.warmup import write_warmup_requests
+
     model = preset if isinstance(preset, AudioGAN) else from_preset(preset)
     out = Path(out)
     target = out / str(_version(out, version))
@@ -74,6 +75,8 @@ def _functions(model):
 
 
 def _concrete(inputs, function):
+    import tensorflow as tf
+
     def call(**tensors):
         return function(**{name: tf.ensure_shape(x, inputs[name][0]) for name, x in tensors.items()})
 
@@ -82,10 +85,14 @@ def _concrete(inputs, function):
 
 
 def _encode(audio, sample_rate):
+    import tensorflow as tf
+
     return tf.map_fn(lambda x: tf.audio.encode_wav(x, sample_rate), audio, fn_output_signature=tf.string)
 
 
 def _save(model, functions, folder):
+    import tensorflow as tf
+
     module = tf.Module()
     module.generator_variables = [v.value for v in model.ema_generator.variables]
     tf.saved_model.save(module, str(folder), signatures=functions)
@@ -110,6 +117,8 @@ def _inputs(function):
 
 
 def _compare(model, folder):
+    import tensorflow as tf
+
     seeds = np.array([0, 1], "int64")
     loaded = tf.saved_model.load(str(folder)).signatures["from_seed"](seed=tf.constant(seeds))["audio"].numpy()
     difference = float(np.abs(loaded - model.generate(2, seed=seeds)).max())

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from keras import ops
 
 from tf_audio_gan import pictures
 from tf_audio_gan.audio.io import write_audio
@@ -68,13 +69,13 @@ def _latents(model, n, seed, interpolate, latents):
             raise ValueError(
                 f"interpolate must be at least 2 sounds, from one seed to the next. Received: {interpolate}"
             )
-        ends = np.asarray(model.latents(np.array([seed, seed + 1])))
+        ends = ops.convert_to_numpy(model.latents(np.array([seed, seed + 1])))
         weights = np.linspace(0, 1, interpolate, dtype="float32")
         names = [f"seed {seed} to {seed + 1} at {w:.2f}" for w in weights]
         return ends[0] + weights[:, None] * (ends[1] - ends[0]), names
     if n < 1:
         raise ValueError(f"n must be at least 1 sound. Received: n={n}")
-    return np.asarray(model.latents(np.arange(seed, seed + n))), [f"seed {seed + i}" for i in range(n)]
+    return ops.convert_to_numpy(model.latents(np.arange(seed, seed + n))), [f"seed {seed + i}" for i in range(n)]
 
 
 def _given(model, latents):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tf_audio_gan.audio.analysis import mel_db, spectrogram_rgb, window_length
+from tf_audio_gan.audio.analysis import hz_to_mel, mel_db, spectrogram_rgb, window_length
 
 __all__ = ["MAX_CLIPS", "comparison_sheet", "contact_sheet", "spectrogram_rgb"]
 
@@ -187,12 +187,10 @@ def _nice_steps():
 
 def _frequencies(axes, sample_rate, labelled):
     """Ticks at round frequencies on the Slaney mel scale, in kHz."""
-    import librosa
-
-    top = librosa.hz_to_mel(sample_rate / 2)
+    top = hz_to_mel(sample_rate / 2)
     marks = [hz for hz in (250, 1000, 4000, 16000) if hz < 0.45 * sample_rate]
     labels = [f"{hz / 1000:g}k" if hz >= 1000 else str(hz) for hz in marks] if labelled else [""] * len(marks)
-    axes.set_yticks([float(librosa.hz_to_mel(hz) / top) for hz in marks], labels=labels)
+    axes.set_yticks([float(hz_to_mel(hz) / top) for hz in marks], labels=labels)
     if labelled:
         axes.set_ylabel("Hz", fontsize=7, labelpad=1)
 

@@ -8,13 +8,13 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-import tensorflow as tf
+import keras
 
 import tf_audio_gan
 from tf_audio_gan import backend, generation
 from tf_audio_gan.callbacks import Checkpoints, Health, Log, Progress, Stop, Summaries
+from tf_audio_gan.data.batches import Batches
 from tf_audio_gan.data.sounds import Sounds
-from tf_audio_gan.data.tf_sounds import dataset
 from tf_audio_gan.recipes import load_recipe
 
 _FAR = 2**62  # epochs are endless; a callback ends training
@@ -63,7 +63,7 @@ def train(recipe, sounds, run_dir, *, steps=None, max_minutes=None, seed=None, p
     Raises:
         ValueError: the recipe has unknown keys, run_dir belongs to another recipe, or no sound can be used.
     """
-    backend.require_tensorflow("training runs")
+    backend.require_training()
     recipe = load_recipe(recipe)
     if seed is not None:
         recipe.model["seed"] = recipe.data["seed"] = seed
@@ -88,14 +88,16 @@ def train(recipe, sounds, run_dir, *, steps=None, max_minutes=None, seed=None, p
     stop = Stop(recipe.train.steps, max_minutes)
     health = Health()
     if start < recipe.train.steps:
-        _fit(model, data, recipe.train, start, [health, checkpoints, stop, *_reports(run_dir, recipe, progress, start)])
+        examples = recipe.train.batch_size * model.critic_steps
+        reports = _reports(run_dir, recipe, examples, progress, start)
+        _fit(model, data, recipe.train, start, [health, checkpoints, stop, *reports])
     if health.problem:
         checkpoints.restore(model)
     return _finish(model, data, recipe, run_dir, health.problem or stop.reason or "finished")
 
 
-def _reports(run_dir, recipe, progress, start):
-    reports = [Log(run_dir / "log.csv"), Summaries(run_dir / "logs")]
+def _reports(run_dir, recipe, examples, progress, start):
+    reports = [Log(run_dir / "log.csv", examples), Summaries(run_dir / "logs")]
     return [*reports, Progress(recipe.train.steps, start)] if progress else reports
 
 
@@ -128,12 +130,21 @@ def _open_run(run_dir, recipe, data):
 
 
 def _fit(model, data, options, start, callbacks):
-    batches = dataset(data, options.batch_size * model.critic_steps, start_step=start)
+    batches = _batches(data, options.batch_size * model.critic_steps, start)
     stop = next(c for c in callbacks if isinstance(c, Stop))
     with _signals(stop):
         model.fit(
             batches, epochs=_FAR, steps_per_epoch=options.log_steps, callbacks=callbacks, verbose=0, shuffle=False
         )
+
+
+def _batches(data, batch_size, start):
+    """The same batches for either backend."""
+    if keras.backend.backend() != "tensorflow":
+        return Batches(data, batch_size, start_step=start)
+    from tf_audio_gan.data.tf_sounds import dataset
+
+    return dataset(data, batch_size, start_step=start)
 
 
 @contextlib.contextmanager
@@ -171,10 +182,11 @@ def _finish(model, data, recipe, run_dir, ended):
 
 
 def _metadata(recipe, data, step):
+    library, version = backend.version()
     return {
         "steps": step,
         "recipe": recipe.tables(),
         "data": {"clips": len(data), "seconds": round(data.seconds, 3), "fingerprint": data.fingerprint},
-        "tensorflow_version": tf.__version__,
+        f"{library}_version": version,
         "command": f"tf-audio-gan train RECIPE SOUNDS, tf_audio_gan {tf_audio_gan.__version__}",
     }

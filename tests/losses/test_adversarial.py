@@ -73,4 +73,4 @@ def test_penalty_is_taken_between_real_and_fake():
 def _dot(x, w):
     from keras import ops
 
-    return ops.sum(x * w, axis=(1, 2))
+    return ops.sum(ops.multiply(x, w), axis=(1, 2))

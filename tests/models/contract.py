@@ -1,5 +1,6 @@
-"""What every model promises, in one call: `run_gan_test(cls, keywords, batch)`."""
+"""What every model promises, in two calls: `run_gan_test` and `run_backends_test` (cls, keywords, batch, tmp_path)."""
 
+import json
 import subprocess
 import sys
 
@@ -7,6 +8,9 @@ import keras
 import numpy as np
 
 import tf_audio_gan
+from tests.backends import run_torch
+from tests.models import one_step
+from tf_audio_gan import models
 from tf_audio_gan.models.gan import AudioGAN
 
 SGD = keras.optimizers.SGD
@@ -93,3 +97,18 @@ def check_files(cls, model, tmp_path):
     for a, b in zip(model.discriminator.variables, again.discriminator.variables, strict=True):
         np.testing.assert_array_equal(a, b)
     assert not [p for p in tmp_path.iterdir() if p.name.startswith(".preset")]
+
+
+def run_backends_test(cls, keywords, batch, tmp_path):
+    """The same weights, batch and noise: one step on TensorFlow and on PyTorch agree to 1e-5; the sounds too."""
+    name = next(name for name, kind in models.MODELS.items() if kind == cls.__name__)
+    model = cls(**keywords)
+    model.compile(SGD(0.1), SGD(0.1))
+    model.save_weights(tmp_path / "model.weights.h5")
+    np.save(tmp_path / "batch.npy", batch)
+    (tmp_path / "case.json").write_text(json.dumps({"model": name, "keywords": keywords}))
+    run_torch(one_step.__file__, tmp_path, tmp_path / "torch.npz")
+    there, here = dict(np.load(tmp_path / "torch.npz")), one_step.one_step(tmp_path)
+    assert [k.split()[0] for k in there] == [k.split()[0] for k in here]
+    for (key, found), wanted in zip(there.items(), here.values(), strict=True):
+        np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-5, err_msg=key)

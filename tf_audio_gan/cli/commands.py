@@ -20,15 +20,27 @@ Preset = Annotated[str, typer.Argument(metavar="PRESET", help="A preset's folder
 SHOWN_SKIPPED = 10
 
 
-def _load_keras():
+def _load_keras(tensorflow_for=None):
+    """Imports Keras; refuses another backend than TensorFlow where `tensorflow_for` names what needs that."""
+    if "keras" not in sys.modules:
+        _import_quietly()
+    if tensorflow_for:
+        from tf_audio_gan import backend
+
+        backend.require_tensorflow(tensorflow_for)
+
+
+def _import_quietly():
     """Imports Keras without the start-up notes that TensorFlow's C++ side writes past every log level."""
-    if "keras" in sys.modules:
-        return
     sys.stderr.flush()
     kept, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, 2)
     try:
         import keras  # noqa: F401
+    except ModuleNotFoundError as error:
+        if error.name != "tensorflow":
+            raise
+        raise ImportError("TensorFlow is not installed. Install it, or set KERAS_BACKEND=torch for PyTorch.") from None
     finally:
         os.dup2(kept, 2)
         os.close(kept)
@@ -130,7 +142,7 @@ def serve(
     host: Annotated[str, typer.Option(help="Address to listen on; there is no authentication.")] = "127.0.0.1",
 ):
     """Answer REST requests for exported models as TensorFlow Serving does."""
-    _load_keras()
+    _load_keras(tensorflow_for="servers of exported models")
     from tf_audio_gan.serving.exports import models_from_paths
     from tf_audio_gan.serving.server import Server
 
@@ -144,7 +156,7 @@ def demo(
     minutes: Annotated[float, typer.Option(min=0.05, help="Training time.")] = 1.0,
 ):
     """From drum sounds to a trained model, a REST prediction and a page to listen to, in two minutes."""
-    _load_keras()
+    _load_keras(tensorflow_for="the demo's export and server")
     from tf_audio_gan.cli.demo import run_demo
 
     run_demo(out, minutes)

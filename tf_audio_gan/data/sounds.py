@@ -146,6 +146,19 @@ class Sounds:
             labels[row] = self.clips[number].label
         return audio, labels
 
+    def check_batches(self, batch_size, start_step, labels):
+        """What every pipeline of batches refuses.
+
+        Raises:
+            ValueError: a batch size below 1, a negative step, or labels of sounds that have none.
+        """
+        if batch_size < 1 or start_step < 0:
+            raise ValueError(
+                f"batch_size must be at least 1 and start_step at least 0; received {batch_size}, {start_step}"
+            )
+        if labels and not self.label_names:
+            raise ValueError(f"{self.path} has no labels; make Sounds with labels='folder', 'prefix' or a CSV table")
+
     def _substitute(self, out, example, batch_size, fraction):
         """Fills `out` from the next slots of the same pass, until one can be read."""
         order = self._draws.order(example // len(self._slots), batch_size)

@@ -1,7 +1,8 @@
 """Sounds as a tf.data pipeline."""
 
 import numpy as np
-import tensorflow as tf
+
+from tf_audio_gan import backend
 
 
 def dataset(sounds, batch_size, *, start_step=0, labels=False, prefetch=4):
@@ -16,17 +17,16 @@ def dataset(sounds, batch_size, *, start_step=0, labels=False, prefetch=4):
 
     Returns:
         A `tf.data.Dataset` of float32 `[batch_size, length, channels]` in [-1, 1], or of pairs of that and int32
-        `[batch_size]`.
+        `[batch_size]`. `Batches` is the same without TensorFlow.
 
     Raises:
+        RuntimeError: another backend than TensorFlow.
         ValueError: a batch size below 1, a negative step, or labels of sounds that have none.
     """
-    if batch_size < 1 or start_step < 0:
-        raise ValueError(
-            f"batch_size must be at least 1 and start_step at least 0; received {batch_size}, {start_step}"
-        )
-    if labels and not sounds.label_names:
-        raise ValueError(f"{sounds.path} has no labels; make Sounds with labels='folder', 'prefix' or a CSV table")
+    backend.require_tensorflow("tf.data pipelines")
+    import tensorflow as tf
+
+    sounds.check_batches(batch_size, start_step, labels)
 
     def load(step):
         audio, numbers = tf.numpy_function(

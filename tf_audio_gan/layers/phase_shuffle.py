@@ -11,16 +11,14 @@ def shift_reflect(x, shift, radius):
 
     Args:
         x: [batch, time, channels].
-        shift: integer scalar or tensor in [-radius, radius]; positive shifts to the right.
+        shift: integer, or integer scalar tensor, in [-radius, radius]; positive shifts to the right.
         radius: the largest shift; static, so that the output's shape is too.
 
     Returns:
         [batch, time, channels]: out[:, i] = reflected x[:, i - shift].
     """
-    start = radius - ops.cast(shift, "int32")
-    zero = ops.zeros_like(start)
     shape = (ops.shape(x)[0], *x.shape[1:])
-    return ops.slice(_reflect(x, radius), ops.stack([zero, start, zero]), shape)
+    return ops.slice(_reflect(x, radius), (0, radius - shift, 0), shape)
 
 
 def shift_each(x, shifts, radius):
@@ -80,12 +78,10 @@ class PhaseShuffle(keras.layers.Layer):
         if draws is None or self.radius == 0:
             return x
         if self.mode == "batch":
-            return shift_reflect(x, self._shifts(draws.shared_uniform(())), self.radius)
-        batch, channels = ops.shape(x)[0], x.shape[2] if self.mode == "channel" else 1
-        return shift_each(x, self._shifts(draws.uniform((batch, 1, channels))), self.radius)
-
-    def _shifts(self, uniform):
-        return ops.cast(ops.floor(uniform * (2 * self.radius + 1)), "int32") - self.radius
+            return shift_reflect(x, draws.shared_integer(-self.radius, self.radius + 1), self.radius)
+        shape = (ops.shape(x)[0], 1, x.shape[2] if self.mode == "channel" else 1)
+        shifts = ops.cast(ops.floor(draws.uniform(shape) * (2 * self.radius + 1)), "int32") - self.radius
+        return shift_each(x, shifts, self.radius)
 
     def compute_output_shape(self, input_shape):
         return input_shape

@@ -90,6 +90,7 @@ class AudioGAN(keras.Model):
             raise ValueError(f"n must be at least 1, and seed an integer or n of them. Received: n={n}, seed={seed!r}")
         return self.generate_from(ops.convert_to_numpy(self.latents(seeds)), batch_size)
 
+    @backend.no_gradients()
     def generate_from(self, latents, batch_size=64):
         """Makes sounds from latents [n, latent_dim]: float32 array [n, length, channels]."""
         parts = [latents[i : i + batch_size] for i in range(0, len(latents), batch_size)]
@@ -102,10 +103,11 @@ class AudioGAN(keras.Model):
         self.optimizer.build(self.generator.trainable_variables)
         self.d_optimizer.build(self.discriminator.trainable_variables)
 
+    @backend.no_gradients()
     def train_step(self, data):
         """`critic_steps` discriminator steps, one generator step: each on examples and random numbers of its own."""
         batch, _, _ = keras.utils.unpack_x_y_sample_weight(data)
-        step = ops.cast(self.optimizer.iterations, "int64")
+        step = backend.steps_taken(self.optimizer)
         parts = self._split(batch)
         for k, part in enumerate(parts):
             draws = backend.Draws(self.seed, step, ("d", k))
@@ -137,13 +139,12 @@ class AudioGAN(keras.Model):
 
         variables = network.trainable_variables
         gradients, terms = backend.gradients(total, variables)
-        optimizer.apply(gradients, variables)
+        backend.apply_gradients(optimizer, gradients, variables)
         for name, term in terms.items():
             self.means[name].update_state(term)
 
     def _average(self, step):
-        t = ops.cast(step, "float32")
-        keep = ops.minimum(self.ema, (1 + t) / (10 + t))
+        keep = backend.early_decay(self.ema, step)
         now, averages = self.generator.variables, self.ema_generator.variables
         backend.assign(
             averages,

@@ -1,0 +1,30 @@
+"""One training step of a saved case, under whichever backend: python one_step.py FOLDER OUT.npz."""
+
+import json
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+from keras import ops
+
+from tf_audio_gan import models
+
+
+def one_step(folder):
+    """Takes the step; returns {name: array} of losses, updated weights and two sounds."""
+    folder = Path(folder)
+    case = json.loads((folder / "case.json").read_text())
+    model = models.model_class(case["model"])(**case["keywords"])
+    model.compile(keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.1))
+    model.load_weights(folder / "model.weights.h5")
+    batch = np.load(folder / "batch.npy")
+    logs = model.fit(batch, batch_size=len(batch), epochs=1, verbose=0, shuffle=False).history
+    found = {f"loss {name}": np.array(values[-1]) for name, values in logs.items()}
+    for network in (model.generator, model.discriminator, model.ema_generator):
+        found |= {f"weight {v.path} {i}": ops.convert_to_numpy(v) for i, v in enumerate(network.variables)}
+    return found | {"sounds": model.generate(2, seed=3)}
+
+
+if __name__ == "__main__":
+    np.savez(sys.argv[2], **one_step(sys.argv[1]))
