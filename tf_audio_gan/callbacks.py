@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_audio_gan import pictures
+from tf_audio_gan import backend, pictures
 
 _KEPT = 2
 _DIVERGED = 1e6
@@ -35,7 +35,7 @@ class Health(keras.callbacks.Callback):
         for name, value in (logs or {}).items():
             value = float(value)
             if self.problem is None and (not math.isfinite(value) or abs(value) > _DIVERGED):
-                step = int(self.model.optimizer.iterations)
+                step = backend.whole(self.model.optimizer.iterations)
                 self.problem = f"diverged: {name} is {value:g} at step {step}"
                 self.model.stop_training = True
 
@@ -82,7 +82,7 @@ class Checkpoints(keras.callbacks.Callback):
         self._save(logs)
 
     def _save(self, logs=None):
-        step = int(self.model.optimizer.iterations)
+        step = backend.whole(self.model.optimizer.iterations)
         healthy = all(math.isfinite(float(v)) and abs(float(v)) <= _DIVERGED for v in (logs or {}).values())
         if not healthy or step == self.saved:
             return
@@ -98,11 +98,17 @@ class Checkpoints(keras.callbacks.Callback):
 
 
 class Stop(keras.callbacks.Callback):
-    """Ends training after so many steps in all, after so many minutes, or when asked; `reason` says why."""
+    """Ends training after so many steps in all, after so many minutes, or when asked; `reason` says why.
 
-    def __init__(self, steps, minutes=None):
+    Args:
+        steps: in all.
+        minutes: from the start of this call.
+        agree: this process's reason or None -> the reason of all processes that train in step; asked after every step.
+    """
+
+    def __init__(self, steps, minutes=None, agree=lambda reason: reason):
         super().__init__()
-        self.steps, self.minutes, self.reason = steps, minutes, None
+        self.steps, self.minutes, self.agree, self.reason = steps, minutes, agree, None
 
     def ask(self, reason):
         """Ends training after the step that is running."""
@@ -110,14 +116,16 @@ class Stop(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         self.until = math.inf if self.minutes is None else time.monotonic() + 60 * self.minutes
-        self.left = self.steps - int(self.model.optimizer.iterations)
+        self.left = self.steps - backend.whole(self.model.optimizer.iterations)
 
     def on_train_batch_end(self, batch, logs=None):
         self.left -= 1
         if self.left > 0 and time.monotonic() >= self.until:
             self.ask("time is up")
-        if self.left <= 0 or self.reason:
+        if self.left <= 0:
             self.model.stop_training = True
+        elif agreed := self.agree(self.reason):
+            self.reason, self.model.stop_training = agreed, True
 
 
 class Log(keras.callbacks.Callback):
@@ -133,7 +141,9 @@ class Log(keras.callbacks.Callback):
             writer = csv.writer(file)
             if new:
                 writer.writerow(["step", *logs])
-            writer.writerow([int(self.model.optimizer.iterations), *(f"{float(v):.6g}" for v in logs.values())])
+            writer.writerow(
+                [backend.whole(self.model.optimizer.iterations), *(f"{float(v):.6g}" for v in logs.values())]
+            )
 
 
 class Summaries(keras.callbacks.Callback):
@@ -147,7 +157,7 @@ class Summaries(keras.callbacks.Callback):
         self.writer = tf.summary.create_file_writer(self.folder)
 
     def on_epoch_end(self, epoch, logs=None):
-        step = int(self.model.optimizer.iterations)
+        step = backend.whole(self.model.optimizer.iterations)
         with self.writer.as_default(step):
             for name, value in logs.items():
                 tf.summary.scalar(name, float(value))
@@ -157,7 +167,7 @@ class Summaries(keras.callbacks.Callback):
         self.writer.flush()
 
     def on_train_end(self, logs=None):
-        with self.writer.as_default(int(self.model.optimizer.iterations)):
+        with self.writer.as_default(backend.whole(self.model.optimizer.iterations)):
             self._sounds()
         self.writer.close()
 

@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 
-def dataset(sounds, batch_size, *, start_step=0, labels=False, prefetch=4):
+def dataset(sounds, batch_size, *, start_step=0, labels=False, prefetch=4, rows=None):
     """An endless pipeline of batches; element k is `sounds.batch(start_step + k, batch_size)`.
 
     Args:
@@ -12,11 +12,13 @@ def dataset(sounds, batch_size, *, start_step=0, labels=False, prefetch=4):
         batch_size: examples in a batch.
         start_step: the first step, so that a resumed run continues where it stopped.
         labels: also give the labels.
-        prefetch: batches made ahead.
+        prefetch: steps whose examples are made ahead.
+        rows: integers [n, m], for n replicas: element k then holds the examples rows[k % n] of step
+            start_step + k // n, and those of no other.
 
     Returns:
         A `tf.data.Dataset` of float32 `[batch_size, length, channels]` in [-1, 1], or of pairs of that and int32
-        `[batch_size]`.
+        `[batch_size]`; of m examples instead of `batch_size` with `rows`.
 
     Raises:
         ValueError: a batch size below 1, a negative step, or labels of sounds that have none.
@@ -28,13 +30,17 @@ def dataset(sounds, batch_size, *, start_step=0, labels=False, prefetch=4):
     if labels and not sounds.label_names:
         raise ValueError(f"{sounds.path} has no labels; make Sounds with labels='folder', 'prefix' or a CSV table")
 
-    def load(step):
-        audio, numbers = tf.numpy_function(
-            lambda k: sounds.batch(int(k), batch_size), [step], [tf.float32, tf.int32], stateful=False
-        )
-        audio.set_shape((batch_size, sounds.length, sounds.channels))
-        numbers.set_shape((batch_size,))
+    rows = np.arange(batch_size)[None] if rows is None else np.asarray(rows)
+    parts, size = rows.shape
+
+    def read(k):
+        return sounds.batch(int(k) // parts, batch_size, rows[k % parts])
+
+    def load(k):
+        audio, numbers = tf.numpy_function(read, [k], [tf.float32, tf.int32], stateful=False)
+        audio.set_shape((size, sounds.length, sounds.channels))
+        numbers.set_shape((size,))
         return (audio, numbers) if labels else audio
 
-    steps = tf.data.Dataset.range(start_step, np.iinfo(np.int64).max)
-    return steps.map(load, num_parallel_calls=4, deterministic=True).prefetch(prefetch)
+    elements = tf.data.Dataset.range(start_step * parts, np.iinfo(np.int64).max)
+    return elements.map(load, num_parallel_calls=4, deterministic=True).prefetch(prefetch * parts)
