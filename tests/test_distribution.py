@@ -1,12 +1,5 @@
 """Several devices and several machines: the same training, to the rounding of sums."""
 
-import json
-import os
-import socket
-import subprocess
-import sys
-import time
-
 import keras
 import numpy as np
 import pytest
