@@ -1,5 +1,8 @@
 """Several devices and several machines: the same training, to the rounding of sums."""
 
+import subprocess
+import sys
+
 import keras
 import numpy as np
 import pytest
@@ -11,7 +14,6 @@ from tf_audio_gan.data.sounds import Sounds
 MODEL = {"name": "wavegan", "length": 256, "strides": [4, 4], "dim": 2, "critic_steps": 2}
 RECIPE = {"model": MODEL, "train": {"batch_size": 4, "log_steps": 5, "checkpoint_minutes": 0.0}}
 SMALL = {"length": 256, "strides": [4, 4], "dim": 2, "critic_steps": 2}
-LIMIT = 90  # seconds that any process of these tests may take
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +106,19 @@ def test_a_batch_that_does_not_divide_says_which_would(sounds, tmp_path):
     with pytest.raises(ValueError, match="must divide by the 2 replicas. Received: 5. 4 or 6 would do"):
         train(recipe, sounds, tmp_path / "run", devices=2, progress=False)
     assert not (tmp_path / "run").exists()
+
+
+def test_numbers_and_names_choose_devices(two_devices):
+    assert [distribution.Replicas(d).count for d in (None, 1, 2, "2", "all", "cpu:1", "CPU:0, CPU:1")] == [
+        1, 1, 2, 2, 2, 1, 2,
+    ]  # fmt: skip
+
+
+def test_naming_cpu_devices_makes_them():
+    """In a process of its own: TensorFlow has one CPU device unless asked before its first operation."""
+    code = "from tf_audio_gan.distribution import Replicas; print('replicas:', Replicas('CPU:0,CPU:1').count)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=240)
+    assert "replicas: 2" in done.stdout, done.stderr
 
 
 @pytest.mark.parametrize("devices", ["GPU:7", "CPU:0,GPU:7", 0, 99, "CPU:0,CPU:0", "two", "CPU:999"])

@@ -19,7 +19,7 @@ from tf_audio_gan.audio.synthetic import write_drum_hits
 
 MODEL = {"name": "wavegan", "length": 256, "strides": [4, 4], "dim": 2, "critic_steps": 2}
 RECIPE = {"model": MODEL, "train": {"batch_size": 4, "log_steps": 5, "checkpoint_minutes": 0.0}}
-LIMIT = 120  # seconds after which a process of these tests is killed
+LIMIT = 240  # seconds after which a process of these tests is killed
 WORKER = """
 import json, os, sys
 recipe, sounds, run, steps = json.loads(sys.argv[1])
