@@ -12,13 +12,20 @@ LEVELS = {
     "threefry": -1, "backend": 0, "audio": 0, "hub": 0, "optimizers": 0,
     "layers": 1, "losses": 1, "metrics": 1, "data": 1, "chunking": 1, "pictures": 1, "listening": 1,
     "models": 2, "events": 2,
-    "recipes": 3, "callbacks": 3, "warmup": 3,
+    "recipes": 3, "callbacks": 3, "warmup": 3, "distribution": 3,
     "convert": 4, "training": 4, "evaluation": 4, "exporting": 4, "generation": 4,
     "serving": 5,
     "cli": 6, "__main__": 7,
 }  # fmt: skip
 BACKEND_FREE = ("layers", "losses", "audio", "models", "optimizers")
-MAY_IMPORT_TENSORFLOW = {"backend.py", "threefry.py", "exporting.py", "warmup.py", "convert/magenta.py"}
+MAY_IMPORT_TENSORFLOW = {
+    "backend.py",
+    "threefry.py",
+    "distribution.py",
+    "exporting.py",
+    "warmup.py",
+    "convert/magenta.py",
+}
 REQUIRED = {"tensorflow", "keras", "numpy", "tf_audio_gan", "typer", "rich"}
 MODULES = sorted(p.relative_to(PACKAGE) for p in PACKAGE.rglob("*.py"))
 

@@ -177,6 +177,24 @@ def replicas():
     return 0, 1
 
 
+def whole(variable):
+    """A variable of one whole number as a Python int, also where it is mirrored on several devices."""
+    return int(ops.convert_to_numpy(variable))
+
+
+def as_log(value):
+    """A scalar in the shape in which `train_step` may return it: Keras averages over axis 0 between machines.
+
+    Without an axis, `fit` ends there with "Invalid reduction dimension 0" (keras#20585).
+    """
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        if tf.distribute.get_strategy().extended._in_multi_worker_mode():
+            return ops.reshape(value, (1,))
+    return value
+
+
 def assign(variables, values):
     """Assigns `values` to `variables`, on every replica: what a training step may do to variables no optimizer owns.
 

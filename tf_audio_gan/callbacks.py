@@ -35,7 +35,7 @@ class Health(keras.callbacks.Callback):
         for name, value in (logs or {}).items():
             value = float(value)
             if self.problem is None and (not math.isfinite(value) or abs(value) > _DIVERGED):
-                step = int(self.model.optimizer.iterations)
+                step = backend.whole(self.model.optimizer.iterations)
                 self.problem = f"diverged: {name} is {value:g} at step {step}"
                 self.model.stop_training = True
 
@@ -82,7 +82,7 @@ class Checkpoints(keras.callbacks.Callback):
         self._save(logs)
 
     def _save(self, logs=None):
-        step = int(self.model.optimizer.iterations)
+        step = backend.whole(self.model.optimizer.iterations)
         healthy = all(math.isfinite(float(v)) and abs(float(v)) <= _DIVERGED for v in (logs or {}).values())
         if not healthy or step == self.saved:
             return
@@ -98,11 +98,17 @@ class Checkpoints(keras.callbacks.Callback):
 
 
 class Stop(keras.callbacks.Callback):
-    """Ends training after so many steps in all, after so many minutes, or when asked; `reason` says why."""
+    """Ends training after so many steps in all, after so many minutes, or when asked; `reason` says why.
 
-    def __init__(self, steps, minutes=None):
+    Args:
+        steps: in all.
+        minutes: from the start of this call.
+        agree: this process's reason or None -> the reason of all processes that train in step; asked after every step.
+    """
+
+    def __init__(self, steps, minutes=None, agree=lambda reason: reason):
         super().__init__()
-        self.steps, self.minutes, self.reason = steps, minutes, None
+        self.steps, self.minutes, self.agree, self.reason = steps, minutes, agree, None
 
     def ask(self, reason):
         """Ends training after the step that is running."""
@@ -110,14 +116,16 @@ class Stop(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         self.until = math.inf if self.minutes is None else time.monotonic() + 60 * self.minutes
-        self.left = self.steps - int(self.model.optimizer.iterations)
+        self.left = self.steps - backend.whole(self.model.optimizer.iterations)
 
     def on_train_batch_end(self, batch, logs=None):
         self.left -= 1
         if self.left > 0 and time.monotonic() >= self.until:
             self.ask("time is up")
-        if self.left <= 0 or self.reason:
+        if self.left <= 0:
             self.model.stop_training = True
+        elif agreed := self.agree(self.reason):
+            self.reason, self.model.stop_training = agreed, True
 
 
 class Log(keras.callbacks.Callback):
@@ -134,10 +142,10 @@ class Log(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch, logs=None):
         self.began = time.monotonic()
-        self.first = int(self.model.optimizer.iterations)
+        self.first = backend.whole(self.model.optimizer.iterations)
 
     def on_epoch_end(self, epoch, logs=None):
-        step = int(self.model.optimizer.iterations)
+        step = backend.whole(self.model.optimizer.iterations)
         row = {"step": step, **{name: f"{float(value):.6g}" for name, value in logs.items()}}
         seconds = time.monotonic() - self.began
         row["examples_per_second"] = f"{(step - self.first) * self.examples / seconds:.4g}"
@@ -170,7 +178,7 @@ class Summaries(keras.callbacks.Callback):
         self.writer = EventWriter(self.folder)
 
     def on_epoch_end(self, epoch, logs=None):
-        step = int(self.model.optimizer.iterations)
+        step = backend.whole(self.model.optimizer.iterations)
         for name, value in logs.items():
             self.writer.scalar(name, float(value), step)
         if time.monotonic() >= self.due:
@@ -179,7 +187,7 @@ class Summaries(keras.callbacks.Callback):
         self.writer.flush()
 
     def on_train_end(self, logs=None):
-        self._sounds(int(self.model.optimizer.iterations))
+        self._sounds(backend.whole(self.model.optimizer.iterations))
         self.writer.close()
 
     def _sounds(self, step):

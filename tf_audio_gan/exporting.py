@@ -33,8 +33,6 @@ def export(preset, out, *, version=None):
         ValueError: the version exists, or the written model does not repeat the model's audio.
     """
     backend.require_tensorflow("SavedModel exports")
-    from tf_audio_gan.warmup import write_warmup_requests
-
     model = preset if isinstance(preset, AudioGAN) else from_preset(preset)
     out = Path(out)
     target = out / str(_version(out, version))
@@ -99,6 +97,8 @@ def _save(model, functions, folder):
 
 
 def _write_extras(model, functions, folder, name):
+    from tf_audio_gan.warmup import write_warmup_requests
+
     (folder / "assets.extra").mkdir()
     card = {"model": type(model).__name__, "sample_rate": model.sample_rate, "signatures": sorted(functions)}
     text = json.dumps({**model.get_config(), **card}, indent=2, default=list)

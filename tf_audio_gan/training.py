@@ -11,9 +11,8 @@ from pathlib import Path
 import keras
 
 import tf_audio_gan
-from tf_audio_gan import backend, generation
+from tf_audio_gan import backend, distribution, generation
 from tf_audio_gan.callbacks import Checkpoints, Health, Log, Progress, Stop, Summaries
-from tf_audio_gan.data.batches import Batches
 from tf_audio_gan.data.sounds import Sounds
 from tf_audio_gan.recipes import load_recipe
 
@@ -41,7 +40,7 @@ class Training:
     skipped: list
 
 
-def train(recipe, sounds, run_dir, *, steps=None, max_minutes=None, seed=None, progress=True):
+def train(recipe, sounds, run_dir, *, steps=None, max_minutes=None, seed=None, devices=None, progress=True):
     """Trains a model on a folder of sounds, or goes on where an earlier call on the same run_dir stopped.
 
     A resumed run repeats an unbroken one bit for bit on the same device: every random draw and every example depends
@@ -55,22 +54,35 @@ def train(recipe, sounds, run_dir, *, steps=None, max_minutes=None, seed=None, p
         steps: generator steps in all, instead of the recipe's.
         max_minutes: stop after so much time in this call.
         seed: of weights, draws and data, instead of the recipe's.
+        devices: a number, "all" or names ("GPU:0,GPU:1"), see `distribution.Replicas`; the batch is divided among them.
+            Where TF_CONFIG names several machines, call this on all of them alike, with run_dir on a shared disk.
         progress: show a progress bar.
 
     Returns:
         `Training`.
 
     Raises:
-        ValueError: the recipe has unknown keys, run_dir belongs to another recipe, or no sound can be used.
+        ValueError: the recipe has unknown keys, run_dir belongs to another recipe, no sound can be used, a
+            device is not there, or the batch does not divide.
+        RuntimeError: another machine was lost.
     """
     backend.require_training()
     recipe = load_recipe(recipe)
     if seed is not None:
         recipe.model["seed"] = recipe.data["seed"] = seed
     recipe.train.steps = steps or recipe.train.steps
-    run_dir = Path(run_dir)
-    _check_run(run_dir, recipe)
-    model = recipe.build_model()
+    replicas = distribution.Replicas(devices)
+    distribution.check_batch_size(recipe.train.batch_size, replicas.count)
+    with replicas.peers():
+        return _train(recipe, sounds, Path(run_dir), max_minutes, progress and replicas.chief, replicas)
+
+
+def _train(recipe, sounds, run_dir, max_minutes, progress, replicas):
+    if replicas.chief:
+        _check_run(run_dir, recipe)
+    with replicas.scope():
+        model = recipe.build_model()
+        model.compile()
     data = Sounds(
         sounds,
         sample_rate=model.sample_rate,
@@ -79,21 +91,25 @@ def train(recipe, sounds, run_dir, *, steps=None, max_minutes=None, seed=None, p
         progress=progress,
         **recipe.data,
     )
-    _open_run(run_dir, recipe, data)
-    model.compile()
+    if replicas.chief:
+        _open_run(run_dir, recipe, data)
     checkpoints = Checkpoints(run_dir / "checkpoints", recipe.train.checkpoint_minutes)
     start = checkpoints.restore(model)
+    replicas.check_same(start, data.fingerprint)
     if recipe.train.learning_rate:
         model.optimizer.learning_rate = model.d_optimizer.learning_rate = recipe.train.learning_rate
-    stop = Stop(recipe.train.steps, max_minutes)
+    stop = Stop(recipe.train.steps, max_minutes, replicas.agree)
     health = Health()
     if start < recipe.train.steps:
         examples = recipe.train.batch_size * model.critic_steps
         reports = _reports(run_dir, recipe, examples, progress, start)
-        _fit(model, data, recipe.train, start, [health, checkpoints, stop, *reports])
+        writers = [checkpoints, *reports] if replicas.chief else []
+        _fit(model, data, recipe.train, start, [health, stop, *writers], replicas)
     if health.problem:
         checkpoints.restore(model)
-    return _finish(model, data, recipe, run_dir, health.problem or stop.reason or "finished")
+    result = _finish(model, data, recipe, run_dir, health.problem or stop.reason or "finished", replicas.chief)
+    replicas.exchange()
+    return result
 
 
 def _reports(run_dir, recipe, examples, progress, start):
@@ -129,22 +145,13 @@ def _open_run(run_dir, recipe, data):
     facts.write_text(json.dumps(content) + "\n", encoding="utf-8")
 
 
-def _fit(model, data, options, start, callbacks):
-    batches = _batches(data, options.batch_size * model.critic_steps, start)
+def _fit(model, data, options, start, callbacks, replicas):
+    batches = replicas.batches(data, options.batch_size, model.critic_steps, start_step=start)
     stop = next(c for c in callbacks if isinstance(c, Stop))
     with _signals(stop):
         model.fit(
             batches, epochs=_FAR, steps_per_epoch=options.log_steps, callbacks=callbacks, verbose=0, shuffle=False
         )
-
-
-def _batches(data, batch_size, start):
-    """The same batches for either backend."""
-    if keras.backend.backend() != "tensorflow":
-        return Batches(data, batch_size, start_step=start)
-    from tf_audio_gan.data.tf_sounds import dataset
-
-    return dataset(data, batch_size, start_step=start)
 
 
 @contextlib.contextmanager
@@ -167,18 +174,22 @@ def _signals(stop):
             signal.signal(number, handler)
 
 
-def _finish(model, data, recipe, run_dir, ended):
-    step = int(model.optimizer.iterations)
-    preset = run_dir / "preset"
+def _finish(model, data, recipe, run_dir, ended, chief):
+    step = backend.whole(model.optimizer.iterations)
+    preset, sheet = run_dir / "preset", run_dir / "contact_sheet.png"
+    if chief:
+        _publish(model, data, recipe, run_dir, preset, sheet, step)
+    return Training(model, step, ended, preset, sheet, data.skipped)
+
+
+def _publish(model, data, recipe, run_dir, preset, sheet, step):
     model.save_to_preset(preset, metadata=_metadata(recipe, data, step))
     recipe.write(preset / "recipe.toml")
     made = generation.generate(model, run_dir / "sounds", n=16, seed=0)
-    sheet = run_dir / "contact_sheet.png"
     os.replace(made.picture, sheet)
     if data.skipped:
         lines = "".join(f"{path}: {reason}\n" for path, reason in data.skipped)
         (run_dir / "skipped.txt").write_text(lines, encoding="utf-8")
-    return Training(model, step, ended, preset, sheet, data.skipped)
 
 
 def _metadata(recipe, data, step):

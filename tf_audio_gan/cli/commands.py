@@ -86,6 +86,7 @@ def train(
     steps: Annotated[int | None, typer.Option(min=1, help="Generator steps in all.")] = None,
     max_minutes: Annotated[float | None, typer.Option(min=0.0, help="Stop, saved, after so long.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Of weights, noise and data.")] = None,
+    devices: Annotated[str | None, typer.Option(help="A number, all, or names (GPU:0,GPU:1) to share a batch.")] = None,
 ):
     """Train on a folder of sounds. Ctrl-C saves; the same command goes on."""
     _load_keras()
@@ -95,7 +96,9 @@ def train(
     named = load_recipe(source).model["name"]
     if recipe is not None and named != model:
         raise ValueError(f"{recipe} is a recipe for {named}, not {model}. Say: tf-audio-gan train {named} ...")
-    result = tf_audio_gan.train(source, sounds, run_dir, steps=steps, max_minutes=max_minutes, seed=seed)
+    result = tf_audio_gan.train(
+        source, sounds, run_dir, steps=steps, max_minutes=max_minutes, seed=seed, devices=devices
+    )
     print(f"{result.ended} at step {result.step}")
     _say_skipped(result.skipped, run_dir / "skipped.txt")
     print(f"preset:   {result.preset}\nsounds:   {run_dir / 'sounds'}\npicture:  {result.contact_sheet}")

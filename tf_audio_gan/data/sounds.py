@@ -116,7 +116,7 @@ class Sounds:
         value = [{name: getattr(self, name) for name in names}, self.label_names, clips]
         return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
 
-    def batch(self, step, batch_size):
+    def batch(self, step, batch_size, rows=None):
         """The examples of one step: a pure function of the data, the settings, the seed and the step.
 
         Examples are drawn without replacement: a pass over the data is a fresh permutation, and no batch holds an
@@ -125,10 +125,11 @@ class Sounds:
         Args:
             step: 0, 1, 2 ...
             batch_size: examples.
+            rows: integers, to read these examples of the batch alone; None: all of them.
 
         Returns:
             `(audio, labels)`: float32 `[batch_size, length, channels]` in [-1, 1] and int32 `[batch_size]` (zeros
-            without labels).
+            without labels); `len(rows)` of them with `rows`.
 
         Raises:
             ValueError: a negative step or a batch size below 1.
@@ -136,14 +137,16 @@ class Sounds:
         """
         if step < 0 or batch_size < 1:
             raise ValueError(f"step must be at least 0 and batch_size at least 1; received {step}, {batch_size}")
-        audio = np.zeros((batch_size, self.length, self.channels), np.float32)
-        labels = np.zeros(batch_size, np.int32)
+        rows = np.arange(batch_size) if rows is None else rows
+        audio = np.zeros((len(rows), self.length, self.channels), np.float32)
+        labels = np.zeros(len(rows), np.int32)
         fractions = self._draws.fractions(step * batch_size, batch_size)
-        for row, slot in enumerate(self._draws.batch(step, batch_size)):
-            number = self._fill(audio[row], self._slots[slot], fractions[row])
+        slots = self._draws.batch(step, batch_size)
+        for place, row in enumerate(rows):
+            number = self._fill(audio[place], self._slots[slots[row]], fractions[row])
             if number is None:
-                number = self._substitute(audio[row], step * batch_size + row, batch_size, fractions[row])
-            labels[row] = self.clips[number].label
+                number = self._substitute(audio[place], step * batch_size + row, batch_size, fractions[row])
+            labels[place] = self.clips[number].label
         return audio, labels
 
     def check_batches(self, batch_size, start_step, labels):

@@ -119,14 +119,21 @@ class AudioGAN(keras.Model):
             self.generator, self.optimizer, self.generator_loss, parts[-1], backend.Draws(self.seed, step, ("g",))
         )
         self._average(step)
-        return {name: mean.result() for name, mean in self.means.items()}
+        return {name: backend.as_log(mean.result()) for name, mean in self.means.items()}
 
     def _split(self, batch):
-        n = batch.shape[0]
+        n, replicas = batch.shape[0], backend.replicas()[1]
+        if n is None and replicas > 1:
+            raise ValueError(
+                f"on {replicas} replicas every batch must have the same size, known beforehand, and divide by the "
+                f"{replicas} replicas x critic_steps={self.critic_steps}. Received: a batch of unknown size. "
+                f"Use .batch(batch_size, drop_remainder=True)."
+            )
         if n is not None and n % self.critic_steps:
             fits = n // self.critic_steps * self.critic_steps or self.critic_steps
+            each = f"on each of {replicas} replicas " if replicas > 1 else ""
             raise ValueError(
-                f"a batch must hold critic_steps x batch_size examples on axis 0. Received: {n} examples with "
+                f"a batch must hold critic_steps x batch_size examples on axis 0. Received: {each}{n} examples with "
                 f"critic_steps={self.critic_steps}. {fits} would do."
             )
         return ops.split(batch, self.critic_steps)
