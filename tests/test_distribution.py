@@ -55,7 +55,7 @@ def log(result):
 def test_a_run_on_devices_repeats_a_run_on_one(devices, single, sounds, tmp_path):
     result = train(RECIPE, sounds, tmp_path / "run", steps=10, devices=devices, progress=False)
     assert_close(single.model, result.model)
-    for name in log(single).dtype.names:  # means over steps and replicas
+    for name in [n for n in log(single).dtype.names if "second" not in n]:  # means over steps and replicas
         np.testing.assert_allclose(log(single)[name], log(result)[name], rtol=1e-3, atol=1e-4, err_msg=name)
     np.testing.assert_allclose(from_preset(result.preset).generate(2), single.model.generate(2), atol=1e-5)
 

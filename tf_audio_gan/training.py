@@ -8,8 +8,6 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-import keras
-
 import tf_audio_gan
 from tf_audio_gan import backend, distribution, generation
 from tf_audio_gan.callbacks import Checkpoints, Health, Log, Progress, Stop, Summaries
