@@ -3,7 +3,14 @@ import io
 import numpy as np
 import pytest
 
-from tf_audio_gan.audio.analysis import mel_db, png_bytes, power_spectrogram, spectrogram_rgb
+from tf_audio_gan.audio.analysis import (
+    hz_to_mel,
+    mel_db,
+    mel_filters,
+    png_bytes,
+    power_spectrogram,
+    spectrogram_rgb,
+)
 
 NOISE = np.random.default_rng(0).uniform(-0.5, 0.5, 9000).astype(np.float32)
 
@@ -14,6 +21,16 @@ def test_power_spectrogram_agrees_with_librosa(n_fft, hop):
 
     expected = np.abs(librosa.stft(NOISE, n_fft=n_fft, hop_length=hop)).T ** 2
     np.testing.assert_allclose(power_spectrogram(NOISE, n_fft, hop), expected, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("rate, n_fft, bands", [(16000, 1024, 64), (44100, 2048, 96), (8000, 512, 20)])
+def test_mel_filters_agree_with_librosa(rate, n_fft, bands):
+    import librosa
+
+    found = mel_filters(rate, n_fft, bands)
+    np.testing.assert_allclose(found.T, librosa.filters.mel(sr=rate, n_fft=n_fft, n_mels=bands), atol=1e-7)
+    marks = np.array([0.0, 250, 999, 1000, 5000])
+    np.testing.assert_allclose(hz_to_mel(marks), librosa.hz_to_mel(marks), rtol=1e-9)
 
 
 def test_mel_db_agrees_with_librosa():

@@ -19,7 +19,7 @@ def gradient_penalty(critic, real, fake, alpha):
     Returns:
         (mean of (norm - 1)^2, mean norm): scalars. A well-trained critic's norm stays near 1.
     """
-    real = ops.convert_to_tensor(real)
+    real, fake, alpha = (ops.convert_to_tensor(x) for x in (real, fake, alpha))
     points = real + alpha * (fake - real)
     slope = backend.input_gradient(lambda x: ops.sum(critic(x)), points)
     norm = ops.sqrt(ops.sum(ops.square(slope), axis=list(range(1, len(slope.shape)))) + 1e-12)
