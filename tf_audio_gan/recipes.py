@@ -6,7 +6,7 @@ import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tf_audio_gan import models
+from tf_audio_gan import durable, models
 from tf_audio_gan.data.sounds import Sounds
 
 _FROM_MODEL = ("sample_rate", "length", "channels")
@@ -68,7 +68,7 @@ class Recipe:
         lines = []
         for table, keys in self.tables().items():
             lines += [f"[{table}]"] + [f"{k} = {json.dumps(v)}" for k, v in keys.items() if v is not None] + [""]
-        Path(path).write_text("\n".join(lines), encoding="utf-8")
+        durable.write_text(path, "\n".join(lines))
 
 
 def load_recipe(source):

@@ -11,10 +11,11 @@ from pathlib import Path
 import tensorflow as tf
 
 import tf_audio_gan
-from tf_audio_gan import backend, generation
-from tf_audio_gan.callbacks import Checkpoints, Health, Log, Progress, Stop, Summaries
+from tf_audio_gan import backend, durable, generation
+from tf_audio_gan.callbacks import Checkpoints, Log, Progress, Stop, Summaries
 from tf_audio_gan.data.sounds import Sounds
 from tf_audio_gan.data.tf_sounds import dataset
+from tf_audio_gan.health import Diversity, Health
 from tf_audio_gan.recipes import load_recipe
 
 _FAR = 2**62  # epochs are endless; a callback ends training
@@ -81,21 +82,23 @@ def train(recipe, sounds, run_dir, *, steps=None, max_minutes=None, seed=None, p
     )
     _open_run(run_dir, recipe, data)
     model.compile()
-    checkpoints = Checkpoints(run_dir / "checkpoints", recipe.train.checkpoint_minutes)
+    health = Health()
+    checkpoints = Checkpoints(run_dir / "checkpoints", recipe.train.checkpoint_minutes, health)
     start = checkpoints.restore(model)
     if recipe.train.learning_rate:
         model.optimizer.learning_rate = model.d_optimizer.learning_rate = recipe.train.learning_rate
     stop = Stop(recipe.train.steps, max_minutes)
-    health = Health()
     if start < recipe.train.steps:
-        _fit(model, data, recipe.train, start, [health, checkpoints, stop, *_reports(run_dir, recipe, progress, start)])
+        watched = [health, Diversity(data.batch(0, 16)[0])]
+        reports = _reports(run_dir, recipe, progress, start)
+        _fit(model, data, recipe.train, start, [*watched, *reports, checkpoints, stop])
     if health.problem:
         checkpoints.restore(model)
     return _finish(model, data, recipe, run_dir, health.problem or stop.reason or "finished")
 
 
 def _reports(run_dir, recipe, progress, start):
-    reports = [Log(run_dir / "log.csv"), Summaries(run_dir / "logs")]
+    reports = [Log(run_dir / "log.csv", start), Summaries(run_dir / "logs")]
     return [*reports, Progress(recipe.train.steps, start)] if progress else reports
 
 
@@ -124,7 +127,7 @@ def _open_run(run_dir, recipe, data):
     if facts.is_file() and json.loads(facts.read_text())["fingerprint"] != data.fingerprint:
         print(f"warning: the sounds have changed since {run_dir} was started; the run goes on with the new ones")
     content = {"fingerprint": data.fingerprint, "clips": len(data), "seconds": round(data.seconds, 3)}
-    facts.write_text(json.dumps(content) + "\n", encoding="utf-8")
+    durable.write_text(facts, json.dumps(content) + "\n")
 
 
 def _fit(model, data, options, start, callbacks):
@@ -166,7 +169,7 @@ def _finish(model, data, recipe, run_dir, ended):
     os.replace(made.picture, sheet)
     if data.skipped:
         lines = "".join(f"{path}: {reason}\n" for path, reason in data.skipped)
-        (run_dir / "skipped.txt").write_text(lines, encoding="utf-8")
+        durable.write_text(run_dir / "skipped.txt", lines)
     return Training(model, step, ended, preset, sheet, data.skipped)
 
 

@@ -1,0 +1,68 @@
+"""Files that are there whole or not at all, also after a power cut: written beside their place, flushed, moved."""
+
+import contextlib
+import hashlib
+import os
+from pathlib import Path
+
+
+def put_in_place(new, path):
+    """Flushes the finished file `new` to the disk and renames it to `path`, the folder's entry flushed as well."""
+    with open(new, "rb+") as file:
+        os.fsync(file.fileno())
+    os.replace(new, path)
+    flush_folder(Path(path).parent)
+
+
+def flush_folder(folder):
+    """Flushes the names in a folder to the disk, where the system can (POSIX)."""
+    if os.name != "posix":
+        return
+    entry = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(entry)
+    finally:
+        os.close(entry)
+
+
+@contextlib.contextmanager
+def whole(path):
+    """Gives a temporary path beside `path`; what was written there takes its place at the end, or nothing does.
+
+    Args:
+        path: the file that is to be; the temporary name ends the same way.
+
+    Raises:
+        OSError: it could not be written: the path, and what to do.
+    """
+    path = Path(path)
+    new = path.with_name(f"tmp{os.getpid()}.{path.name}")
+    try:
+        yield new
+        put_in_place(new, path)
+    except OSError as error:
+        raise cannot_write(path, error) from error
+    finally:
+        with contextlib.suppress(OSError):
+            new.unlink()
+
+
+def write_text(path, text):
+    """Writes text (UTF-8), whole or not at all."""
+    with whole(path) as new:
+        new.write_text(text, encoding="utf-8")
+
+
+def cannot_write(path, error):
+    """One clear OSError for what a library said about a file that could not be written."""
+    text = str(error)
+    full = "No space left" in text or "ENOSPC" in text or getattr(error, "errno", None) == 28
+    reason = "No space left on device" if full else getattr(error, "strerror", None) or " ".join(text.split())[:200]
+    remedy = "make room there" if full else "check its folder and permissions"
+    return OSError(f"could not write {path}: {reason}; {remedy} and run the same command again")
+
+
+def sha256(path):
+    """The SHA-256 of a file, in hexadecimal."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
