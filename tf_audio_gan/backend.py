@@ -5,6 +5,7 @@ Random numbers are counter-based (Threefry-2x32, 20 rounds; Salmon et al. 2011, 
 graph, after a resume, and however many replicas share a batch.
 """
 
+import contextlib
 import functools
 import zlib
 
@@ -23,6 +24,17 @@ def require_tensorflow(what):
             f"{what} need the TensorFlow backend. Received: KERAS_BACKEND={keras.backend.backend()}. "
             "Set KERAS_BACKEND=tensorflow before the program starts."
         )
+
+
+@contextlib.contextmanager
+def dtype_policy(name):
+    """Layers made inside compute by the Keras dtype policy `name` ("float32", "mixed_bfloat16")."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(name)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
 
 
 def gradients(function, variables):

@@ -34,7 +34,7 @@ def export(preset, out, *, version=None):
         ValueError: the version exists, or the written model does not repeat the model's audio.
     """
     backend.require_tensorflow("SavedModel exports")
-    model = preset if isinstance(preset, AudioGAN) else from_preset(preset)
+    model = (preset if isinstance(preset, AudioGAN) else from_preset(preset)).in_float32()
     out = Path(out)
     target = out / str(_version(out, version))
     out.mkdir(parents=True, exist_ok=True)

@@ -5,7 +5,7 @@ import json
 import os
 import signal
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import tensorflow as tf
@@ -42,7 +42,7 @@ class Training:
     skipped: list
 
 
-def train(recipe, sounds, run_dir, *, steps=None, max_minutes=None, seed=None, progress=True):
+def train(recipe, sounds, run_dir, *, steps=None, max_minutes=None, seed=None, precision=None, progress=True):
     """Trains a model on a folder of sounds, or goes on where an earlier call on the same run_dir stopped.
 
     A resumed run repeats an unbroken one bit for bit on the same device: every random draw and every example depends
@@ -56,6 +56,7 @@ def train(recipe, sounds, run_dir, *, steps=None, max_minutes=None, seed=None, p
         steps: generator steps in all, instead of the recipe's.
         max_minutes: stop after so much time in this call.
         seed: of weights, draws and data, instead of the recipe's.
+        precision: "float32" or "bfloat16", instead of the recipe's; the preset is float32 with either.
         progress: show a progress bar.
 
     Returns:
@@ -68,7 +69,8 @@ def train(recipe, sounds, run_dir, *, steps=None, max_minutes=None, seed=None, p
     recipe = load_recipe(recipe)
     if seed is not None:
         recipe.model["seed"] = recipe.data["seed"] = seed
-    recipe.train.steps = steps or recipe.train.steps
+    options = {"steps": steps, "precision": precision}
+    recipe.train = replace(recipe.train, **{k: v for k, v in options.items() if v is not None})
     run_dir = Path(run_dir)
     _check_run(run_dir, recipe)
     model = recipe.build_model()
@@ -164,7 +166,7 @@ def _finish(model, data, recipe, run_dir, ended):
     preset = run_dir / "preset"
     model.save_to_preset(preset, metadata=_metadata(recipe, data, step))
     recipe.write(preset / "recipe.toml")
-    made = generation.generate(model, run_dir / "sounds", n=16, seed=0)
+    made = generation.generate(model.in_float32(), run_dir / "sounds", n=16, seed=0)
     sheet = run_dir / "contact_sheet.png"
     os.replace(made.picture, sheet)
     if data.skipped:

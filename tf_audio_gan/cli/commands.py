@@ -74,6 +74,7 @@ def train(
     steps: Annotated[int | None, typer.Option(min=1, help="Generator steps in all.")] = None,
     max_minutes: Annotated[float | None, typer.Option(min=0.0, help="Stop, saved, after so long.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Of weights, noise and data.")] = None,
+    precision: Annotated[str | None, typer.Option(help="float32, or bfloat16 for the layers' arithmetic.")] = None,
 ):
     """Train on a folder of sounds. Ctrl-C saves; the same command goes on."""
     _load_keras()
@@ -83,7 +84,8 @@ def train(
     named = load_recipe(source).model["name"]
     if recipe is not None and named != model:
         raise ValueError(f"{recipe} is a recipe for {named}, not {model}. Say: tf-audio-gan train {named} ...")
-    result = tf_audio_gan.train(source, sounds, run_dir, steps=steps, max_minutes=max_minutes, seed=seed)
+    options = {"steps": steps, "max_minutes": max_minutes, "seed": seed, "precision": precision}
+    result = tf_audio_gan.train(source, sounds, run_dir, **options)
     print(f"{result.ended} at step {result.step}")
     _say_skipped(result.skipped, run_dir / "skipped.txt")
     print(f"preset:   {result.preset}\nsounds:   {run_dir / 'sounds'}\npicture:  {result.contact_sheet}")

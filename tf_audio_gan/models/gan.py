@@ -150,6 +150,16 @@ class AudioGAN(keras.Model):
             [a + (1 - keep) * (v - a) if v.trainable else v + 0 for v, a in zip(now, averages, strict=True)],
         )
 
+    def in_float32(self):
+        """This model if it computes in float32, else a copy that does, not compiled: what is exported."""
+        if self.generator.compute_dtype == "float32":
+            return self
+        with backend.dtype_policy("float32"):
+            copy = type(self).from_config(self.get_config())
+        for name in ("generator", "ema_generator", "discriminator"):
+            getattr(copy, name).set_weights(getattr(self, name).get_weights())
+        return copy
+
     def get_config(self):
         return {"name": self.name, **self.config}
 
@@ -218,7 +228,8 @@ class AudioGAN(keras.Model):
             raise ValueError(
                 f"{folder} holds a {kind.__name__}, not a {cls.__name__}. Use {kind.__name__}.from_preset."
             )
-        model = kind.from_config(saved["config"])
+        with backend.dtype_policy("float32"):
+            model = kind.from_config(saved["config"])
         for network in (model.generator, model.ema_generator):
             network.load_weights(folder / "generator.weights.h5")
         if (folder / "discriminator.weights.h5").is_file():
