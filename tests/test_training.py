@@ -99,19 +99,6 @@ def test_a_resumed_run_equals_an_unbroken_one(unbroken, sounds, tmp_path):
     assert_same(result.model, unbroken.model)
 
 
-def test_a_killed_run_equals_an_unbroken_one(unbroken, sounds, tmp_path):
-    run = tmp_path / "run"
-    process = start(run, sounds, 100_000)
-    wait_for(lambda: len(checkpoints(run)) == 2, process)
-    process.kill()
-    process.communicate()
-    at = int(checkpoints(run)[-1][5:14])
-    assert at > 0
-    longer = train(RECIPE, sounds, unbroken.preset.parents[1] / "longer", steps=at + 7, progress=False)
-    resumed = train(RECIPE, sounds, run, steps=at + 7, progress=False)
-    assert_same(resumed.model, longer.model)
-
-
 def test_ctrl_c_saves_and_ends_cleanly(sounds, tmp_path):
     run = tmp_path / "run"
     process = start(run, sounds, 100_000)

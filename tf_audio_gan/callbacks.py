@@ -20,7 +20,7 @@ _HEARD = 8
 class Checkpoints(keras.callbacks.Callback):
     """Saves networks, averages and both optimizers, whole or not at all; keeps the newest two.
 
-    A checkpoint's name holds its step and the first half of its SHA-256, so damage is found before it is loaded.
+    A checkpoint's name holds its step and half of its SHA-256, so damage is found before it is loaded.
 
     Args:
         folder: of the checkpoints.
@@ -81,11 +81,10 @@ class Checkpoints(keras.callbacks.Callback):
             return
         new = self.folder / "tmp.weights.h5"
         try:
-            self.model.save_weights(new)
-            path = self.folder / f"step_{step:09d}-{durable.sha256(new)[:32]}.weights.h5"
-            durable.put_in_place(new, path)
-        except OSError as error:
-            raise durable.cannot_write(self.folder / f"step_{step:09d}", error) from error
+            with durable.writing(self.folder / f"step_{step:09d}"):
+                self.model.save_weights(new)
+                path = self.folder / f"step_{step:09d}-{durable.sha256(new)[:32]}.weights.h5"
+                durable.put_in_place(new, path)
         finally:
             new.unlink(missing_ok=True)
         self.saved = step

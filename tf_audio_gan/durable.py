@@ -38,13 +38,21 @@ def whole(path):
     path = Path(path)
     new = path.with_name(f"tmp{os.getpid()}.{path.name}")
     try:
-        yield new
-        put_in_place(new, path)
-    except OSError as error:
-        raise cannot_write(path, error) from error
+        with writing(path):
+            yield new
+            put_in_place(new, path)
     finally:
         with contextlib.suppress(OSError):
             new.unlink()
+
+
+@contextlib.contextmanager
+def writing(path):
+    """Turns an OSError inside, or what h5py makes of one, into an OSError that names `path` and says what to do."""
+    try:
+        yield
+    except (OSError, RuntimeError) as error:
+        raise cannot_write(path, error) from error
 
 
 def write_text(path, text):
@@ -56,6 +64,8 @@ def write_text(path, text):
 def cannot_write(path, error):
     """One clear OSError for what a library said about a file that could not be written."""
     text = str(error)
+    if text.startswith("could not write"):
+        return error
     full = "No space left" in text or "ENOSPC" in text or getattr(error, "errno", None) == 28
     reason = "No space left on device" if full else getattr(error, "strerror", None) or " ".join(text.split())[:200]
     remedy = "make room there" if full else "check its folder and permissions"

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from tf_audio_gan import backend
+from tf_audio_gan import backend, durable
 from tf_audio_gan.models.gan import AudioGAN, from_preset
 from tf_audio_gan.warmup import write_warmup_requests
 
@@ -37,8 +37,9 @@ def export(preset, out, *, version=None):
     model = (preset if isinstance(preset, AudioGAN) else from_preset(preset)).in_float32()
     out = Path(out)
     target = out / str(_version(out, version))
-    out.mkdir(parents=True, exist_ok=True)
-    staging = Path(tempfile.mkdtemp(prefix="tmp-", dir=out))
+    with durable.writing(target):
+        out.mkdir(parents=True, exist_ok=True)
+        staging = Path(tempfile.mkdtemp(prefix="tmp-", dir=out))
     try:
         functions = _functions(model)
         _save(model, functions, staging)
@@ -46,6 +47,9 @@ def export(preset, out, *, version=None):
         _compare(model, staging)
         staging.chmod(0o755)
         os.rename(staging, target)
+    except (OSError, tf.errors.OpError) as error:
+        shutil.rmtree(staging, ignore_errors=True)
+        raise durable.cannot_write(target, error) from error
     except BaseException:
         shutil.rmtree(staging, ignore_errors=True)
         raise

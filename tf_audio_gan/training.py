@@ -123,7 +123,8 @@ def _check_run(run_dir, recipe):
 
 
 def _open_run(run_dir, recipe, data):
-    run_dir.mkdir(parents=True, exist_ok=True)
+    with durable.writing(run_dir):
+        run_dir.mkdir(parents=True, exist_ok=True)
     recipe.write(run_dir / "recipe.toml")
     facts = run_dir / "data.json"
     if facts.is_file() and json.loads(facts.read_text())["fingerprint"] != data.fingerprint:

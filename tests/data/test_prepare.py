@@ -138,7 +138,7 @@ def test_a_full_disk_leaves_no_half_file(folder, tmp_path, small_shards, monkeyp
     monkeypatch.undo()
     usage = type("Usage", (), {"free": 1000})
     monkeypatch.setattr("tf_audio_gan.data.prepare.shutil.disk_usage", lambda _: usage)
-    with pytest.raises(OSError, match="has 0 MB free, the shards need"):
+    with pytest.raises(OSError, match="has 0.0 MB free, the shards need"):
         prepare_sounds(folder, tmp_path / "out", workers=1, progress=False)
 
 

@@ -163,7 +163,8 @@ def _make_plan(sounds, out, settings, labels, progress):
     needed = sum(2 * channels * clip.length + 16 for clip in source.clips)
     free = shutil.disk_usage(out).free
     if free < needed:
-        raise OSError(28, f"{out} has {free >> 20} MB free, the shards need {needed >> 20} MB; make room there")
+        megabytes = f"{out} has {free / 2**20:.1f} MB free, the shards need {needed / 2**20:.1f} MB"
+        raise OSError(28, f"No space left on device: {megabytes}; make room there")
     plan = {"settings": settings, "label_names": source.label_names, "skipped": source.skipped, "shards": shards}
     write_json(out / PLAN, plan)
     return plan

@@ -13,7 +13,7 @@ import numpy as np
 from keras import ops
 
 import tf_audio_gan
-from tf_audio_gan import backend, hub, models
+from tf_audio_gan import backend, durable, hub, models
 
 
 @dataclass(frozen=True)
@@ -187,11 +187,15 @@ class AudioGAN(keras.Model):
             and (not folder.is_dir() or any(folder.iterdir()))
         ):
             raise ValueError(f"{folder} exists and is no preset; it will not be overwritten. Choose another folder.")
+        with durable.writing(folder):
+            self._replace_preset(folder, metadata or {})
+
+    def _replace_preset(self, folder, metadata):
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as parent:
             new = Path(parent) / "preset"
             new.mkdir()
-            self._write_preset(new, metadata or {})
+            self._write_preset(new, metadata)
             if folder.exists():
                 shutil.move(folder, Path(parent) / "old")
             shutil.move(new, folder)
