@@ -77,7 +77,7 @@ def test_a_run_leaves_what_it_promises(unbroken):
     assert unbroken.contact_sheet.read_bytes()[:4] == b"\x89PNG"
     rows = list(csv.DictReader(open(run / "log.csv")))
     assert [row["step"] for row in rows] == ["5", "10", "15", "17"]
-    assert float(rows[-1]["d/gradient_norm"]) > 0
+    assert float(rows[-1]["d/gradient_norm"]) > 0 and float(rows[-1]["g/diversity"]) >= 0
     assert [name[:14] for name in checkpoints(run)] == ["step_000000015", "step_000000017"]
     np.testing.assert_array_equal(from_preset(unbroken.preset).generate(2), unbroken.model.generate(2))
 
