@@ -82,7 +82,7 @@ class Checkpoints(keras.callbacks.Callback):
         new = self.folder / "tmp.weights.h5"
         try:
             with durable.writing(self.folder / f"step_{step:09d}"):
-                self.model.save_weights(new)
+                durable.save_weights(self.model, new)
                 path = self.folder / f"step_{step:09d}-{durable.sha256(new)[:32]}.weights.h5"
                 durable.put_in_place(new, path)
         finally:

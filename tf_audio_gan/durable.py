@@ -1,8 +1,11 @@
 """Files that are there whole or not at all, also after a power cut: written beside their place, flushed, moved."""
 
 import contextlib
+import errno
 import hashlib
+import math
 import os
+import shutil
 from pathlib import Path
 
 
@@ -46,6 +49,27 @@ def whole(path):
             new.unlink()
 
 
+def save_weights(model, path):
+    """`model.save_weights(path)`, once there is room for it.
+
+    HDF5 does not survive a full disk: after a write that failed, closing the next file may crash the process. So as
+    much as it may need is reserved first, and given back.
+
+    Raises:
+        OSError: there is no room.
+    """
+    variables = [*model.variables]
+    for name in ("optimizer", "d_optimizer"):
+        variables += getattr(getattr(model, name, None), "variables", [])
+    size = 2**16 + sum(2**12 + math.prod(v.shape) * 4.04 for v in variables)
+    with open(path, "wb") as file:
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(file.fileno(), 0, int(size))
+        elif shutil.disk_usage(path).free < size:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+    model.save_weights(path)
+
+
 @contextlib.contextmanager
 def writing(path):
     """Turns an OSError inside, or what h5py makes of one, into an OSError that names `path` and says what to do."""
@@ -66,7 +90,7 @@ def cannot_write(path, error):
     text = str(error)
     if text.startswith("could not write"):
         return error
-    full = "No space left" in text or "ENOSPC" in text or getattr(error, "errno", None) == 28
+    full = "No space left" in text or "ENOSPC" in text or getattr(error, "errno", None) == errno.ENOSPC
     reason = "No space left on device" if full else getattr(error, "strerror", None) or " ".join(text.split())[:200]
     remedy = "make room there" if full else "check its folder and permissions"
     return OSError(f"could not write {path}: {reason}; {remedy} and run the same command again")

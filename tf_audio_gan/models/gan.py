@@ -215,8 +215,8 @@ class AudioGAN(keras.Model):
             "saved": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         }
         _write_json(folder / "metadata.json", {**facts, **metadata})
-        self.ema_generator.save_weights(folder / "generator.weights.h5")
-        self.discriminator.save_weights(folder / "discriminator.weights.h5")
+        durable.save_weights(self.ema_generator, folder / "generator.weights.h5")
+        durable.save_weights(self.discriminator, folder / "discriminator.weights.h5")
 
     @classmethod
     def from_preset(cls, handle):
