@@ -88,7 +88,8 @@ def newest_step(run):
 
 
 def log_rows(run):
-    return list(csv.reader(open(run / "log.csv")))
+    """The lines of a run's log; none before it has one."""
+    return list(csv.reader(open(run / "log.csv"))) if (run / "log.csv").is_file() else []
 
 
 @pytest.mark.parametrize("kills", KILLS)
@@ -167,7 +168,7 @@ def test_flipped_bytes_are_found_and_two_damaged_checkpoints_are_an_error(sounds
         train(RECIPE, sounds, run, steps=14, progress=False)
 
 
-@pytest.mark.parametrize("kilobytes", [300, *(pytest.param(k, marks=pytest.mark.soak) for k in (40, 200, 350, 450))])
+@pytest.mark.parametrize("kilobytes", [700, *(pytest.param(k, marks=pytest.mark.soak) for k in (40, 300, 500))])
 def test_a_full_disk_is_one_line_and_the_run_goes_on_once_there_is_room(kilobytes, disk, sounds, tmp_path, command):
     folder = disk(kilobytes)
     (tmp_path / "recipe.toml").write_text(TOML)
