@@ -13,7 +13,8 @@ import pytest
 
 from tf_audio_gan import from_preset, train
 from tf_audio_gan.audio.synthetic import write_drum_hits
-from tf_audio_gan.callbacks import Checkpoints, Health
+from tf_audio_gan.callbacks import Checkpoints
+from tf_audio_gan.health import Health
 
 MODEL = {"name": "wavegan", "length": 256, "strides": [4, 4], "dim": 2, "critic_steps": 2, "batch_norm": True}
 TRAIN = {"batch_size": 4, "log_steps": 5, "checkpoint_minutes": 0.0, "learning_rate": 1e-3}
@@ -72,12 +73,13 @@ def test_a_run_leaves_what_it_promises(unbroken):
     assert unbroken.ended == "finished" and unbroken.step == 17
     assert [reason for path, reason in unbroken.skipped if path.endswith("broken.wav")]
     assert "broken.wav" in (run / "skipped.txt").read_text()
-    assert len(list((run / "sounds").glob("*.wav"))) == 16
+    assert len(list((run / "generated").glob("*.wav"))) == 16
     assert unbroken.contact_sheet.read_bytes()[:4] == b"\x89PNG"
     rows = list(csv.DictReader(open(run / "log.csv")))
     assert [row["step"] for row in rows] == ["5", "10", "15", "17"]
-    assert float(rows[-1]["d/gradient_norm"]) > 0 and float(rows[-1]["examples_per_second"]) > 0
-    assert checkpoints(run) == ["step_000000015.weights.h5", "step_000000017.weights.h5"]
+    assert float(rows[-1]["d/gradient_norm"]) > 0 and float(rows[-1]["g/diversity"]) >= 0
+    assert float(rows[-1]["examples_per_second"]) > 0
+    assert [name[:14] for name in checkpoints(run)] == ["step_000000015", "step_000000017"]
     np.testing.assert_array_equal(from_preset(unbroken.preset).generate(2), unbroken.model.generate(2))
 
 
@@ -103,19 +105,6 @@ def test_a_resumed_run_equals_an_unbroken_one(unbroken, sounds, tmp_path):
     assert_same(result.model, unbroken.model)
 
 
-def test_a_killed_run_equals_an_unbroken_one(unbroken, sounds, tmp_path):
-    run = tmp_path / "run"
-    process = start(run, sounds, 100_000)
-    wait_for(lambda: len(checkpoints(run)) == 2, process)
-    process.kill()
-    process.communicate()
-    at = int(checkpoints(run)[-1][5:14])
-    assert at > 0
-    longer = train(RECIPE, sounds, unbroken.preset.parents[1] / "longer", steps=at + 7, progress=False)
-    resumed = train(RECIPE, sounds, run, steps=at + 7, progress=False)
-    assert_same(resumed.model, longer.model)
-
-
 def test_ctrl_c_saves_and_ends_cleanly(sounds, tmp_path):
     run = tmp_path / "run"
     process = start(run, sounds, 100_000)
@@ -124,7 +113,7 @@ def test_ctrl_c_saves_and_ends_cleanly(sounds, tmp_path):
     out, _ = process.communicate(timeout=120)
     assert process.returncode == 130 and "stopping after this step" in out and "interrupted at step" in out
     step = int(out.split("interrupted at step ")[1].split()[0])
-    assert checkpoints(run)[-1] == f"step_{step:09d}.weights.h5" and (run / "preset" / "config.json").is_file()
+    assert checkpoints(run)[-1].startswith(f"step_{step:09d}-") and (run / "preset" / "config.json").is_file()
     assert not list((run / "checkpoints").glob("tmp*"))
 
 
@@ -184,7 +173,9 @@ def test_a_full_disk_leaves_no_half_written_checkpoint(unbroken, tmp_path, monke
         Path(path).write_bytes(b"half")
         raise OSError(errno.ENOSPC, "No space left on device", str(path))
 
-    keeper = Checkpoints(tmp_path, 0)
+    health = Health()
+    health.set_model(unbroken.model)
+    keeper = Checkpoints(tmp_path, 0, health)
     keeper.set_model(unbroken.model)
     monkeypatch.setattr(type(unbroken.model), "save_weights", write_until_full)
     with pytest.raises(OSError, match="No space left"):

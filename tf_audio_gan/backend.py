@@ -60,6 +60,17 @@ def no_gradients():
         yield
 
 
+@contextlib.contextmanager
+def dtype_policy(name):
+    """Layers made inside compute by the Keras dtype policy `name` ("float32", "mixed_bfloat16")."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(name)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
 def gradients(function, variables):
     """Gradients of a scalar with respect to variables.
 
@@ -150,6 +161,21 @@ def early_decay(decay, step):
         return min(decay, (1 + step) / (10 + step))
     t = ops.cast(step, "float32")
     return ops.minimum(decay, (1 + t) / (10 + t))
+
+
+def device_name():
+    """Where layers are computed, in words: the accelerators there are, or the CPU."""
+    if _on_torch():
+        import torch
+
+        return torch.cuda.get_device_name() if torch.cuda.is_available() else "the CPU (PyTorch sees no GPU)"
+    import tensorflow as tf
+
+    gpus = [
+        tf.config.experimental.get_device_details(d).get("device_name", d.name)
+        for d in tf.config.list_physical_devices("GPU")
+    ]
+    return ", ".join(gpus) or "the CPU (TensorFlow sees no GPU)"
 
 
 def device_memory_mb():

@@ -1,4 +1,4 @@
-"""What happens beside the steps of a training run: checkpoints, health, log, pictures, progress, the end."""
+"""What happens beside the steps of a training run: checkpoints, log, pictures, progress, the end."""
 
 import csv
 import math
@@ -10,59 +10,53 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from tf_audio_gan import backend, pictures
+from tf_audio_gan import backend, durable, pictures
 from tf_audio_gan.events import EventWriter
 
 _KEPT = 2
-_DIVERGED = 1e6
-_CHECK_EVERY = 25
 _HEARD = 8
-
-
-class Health(keras.callbacks.Callback):
-    """Stops training when a loss is not a number or leaves all bounds; `problem` then says which."""
-
-    problem = None
-
-    def on_train_batch_end(self, batch, logs=None):
-        if batch % _CHECK_EVERY == _CHECK_EVERY - 1:
-            self._check(logs)
-
-    def on_epoch_end(self, epoch, logs=None):
-        self._check(logs)
-
-    def _check(self, logs):
-        for name, value in (logs or {}).items():
-            value = float(value)
-            if self.problem is None and (not math.isfinite(value) or abs(value) > _DIVERGED):
-                step = backend.whole(self.model.optimizer.iterations)
-                self.problem = f"diverged: {name} is {value:g} at step {step}"
-                self.model.stop_training = True
 
 
 class Checkpoints(keras.callbacks.Callback):
     """Saves networks, averages and both optimizers, whole or not at all; keeps the newest two.
 
+    A checkpoint's name holds its step and half of its SHA-256, so damage is found before it is loaded.
+
     Args:
         folder: of the checkpoints.
         minutes: between two of them; 0: at every line of the log. The end of training always saves.
+        health: a `Health`; nothing is saved once it has found a problem.
     """
 
-    def __init__(self, folder, minutes):
+    def __init__(self, folder, minutes, health):
         super().__init__()
-        self.folder, self.minutes = Path(folder), minutes
+        self.folder, self.minutes, self.health = Path(folder), minutes, health
         self.saved = None
 
     def restore(self, model):
-        """Loads the newest readable checkpoint into a compiled model; returns its step, 0 without any."""
-        for path in sorted(self.folder.glob("step_*.weights.h5"), reverse=True):
+        """Loads the newest undamaged checkpoint into a compiled model; returns its step, 0 without any.
+
+        Raises:
+            ValueError: there are checkpoints, and none can be read.
+        """
+        found = sorted(self.folder.glob("step_*.weights.h5"), reverse=True)
+        for path in found:
+            step, digest = re.fullmatch(r"step_(\d+)-?(\w*)\.weights\.h5", path.name).groups()
             try:
+                if not durable.sha256(path).startswith(digest):
+                    raise ValueError("its content is not what was written")
                 model.load_weights(path)
             except Exception as error:
-                print(f"warning: {path} cannot be read ({type(error).__name__}); trying the checkpoint before it")
+                reason = " ".join(str(error).split())[:100]
+                print(f"warning: {path} cannot be read ({type(error).__name__}: {reason}); trying the one before it")
                 continue
-            self.saved = int(re.search(r"step_(\d+)", path.name)[1])
+            self.saved = int(step)
             return self.saved
+        if found:
+            raise ValueError(
+                f"none of the {len(found)} checkpoints in {self.folder} can be read. Copy them there again from a "
+                "backup; or delete that folder, and the run begins anew at step 0."
+            )
         return 0
 
     def on_train_begin(self, logs=None):
@@ -75,26 +69,28 @@ class Checkpoints(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         if time.monotonic() >= self.due:
-            self._save(logs)
+            self._save()
             self.due = time.monotonic() + 60 * self.minutes
 
     def on_train_end(self, logs=None):
-        self._save(logs)
+        self._save()
 
-    def _save(self, logs=None):
+    def _save(self):
         step = backend.whole(self.model.optimizer.iterations)
-        healthy = all(math.isfinite(float(v)) and abs(float(v)) <= _DIVERGED for v in (logs or {}).values())
-        if not healthy or step == self.saved:
+        if step == self.saved or not self.health.check_weights():
             return
         new = self.folder / "tmp.weights.h5"
         try:
-            self.model.save_weights(new)
-            os.replace(new, self.folder / f"step_{step:09d}.weights.h5")
+            with durable.writing(self.folder / f"step_{step:09d}"):
+                durable.save_weights(self.model, new)
+                path = self.folder / f"step_{step:09d}-{durable.sha256(new)[:32]}.weights.h5"
+                durable.put_in_place(new, path)
         finally:
             new.unlink(missing_ok=True)
         self.saved = step
-        for old in sorted(self.folder.glob("step_*.weights.h5"))[:-_KEPT]:
-            old.unlink()
+        older = sorted(p for p in self.folder.glob("step_*.weights.h5") if p.name < path.name)
+        for old in {*self.folder.glob("step_*.weights.h5")} - {path, *older[1 - _KEPT :]}:
+            old.unlink()  # older than needed, or from beyond this step and so found damaged
 
 
 class Stop(keras.callbacks.Callback):
@@ -131,14 +127,25 @@ class Stop(keras.callbacks.Callback):
 class Log(keras.callbacks.Callback):
     """Appends a line to a CSV file at the end of every epoch: means, examples a second, memory on the accelerator.
 
+    A resumed run first drops the lines it will repeat.
+
     Args:
         path: of the file.
         examples: real examples in a step; the time of other callbacks between epochs does not count.
+        start: the step at which training begins; lines beyond it were written by a run that was killed.
     """
 
-    def __init__(self, path, examples):
+    def __init__(self, path, examples, start=0):
         super().__init__()
-        self.path, self.examples = Path(path), examples
+        self.path, self.examples, self.start, self.columns = Path(path), examples, start, None
+
+    def on_train_begin(self, logs=None):
+        if not self.path.exists():
+            return
+        head, *lines = self.path.read_text(encoding="utf-8").splitlines(keepends=True) or [""]
+        self.columns = head.split() and head.strip().split(",")
+        lines = [line for line in lines if line.endswith("\n") and int(line.split(",")[0]) <= self.start]
+        durable.write_text(self.path, "".join([head, *lines]))
 
     def on_epoch_begin(self, epoch, logs=None):
         self.began = time.monotonic()
@@ -152,19 +159,20 @@ class Log(keras.callbacks.Callback):
         memory = backend.device_memory_mb()
         if memory is not None:
             row["device_memory_mb"] = f"{memory:.0f}"
-        self._write(row)
+        self._append(row)
 
-    def _write(self, row):
-        columns = list(row)
-        if self.path.exists():
-            with open(self.path, newline="", encoding="utf-8") as file:
-                columns = next(csv.reader(file), [])
-        new = not self.path.exists() or not columns
+    def _append(self, row):
+        lines = [] if self.columns else [list(row)]
+        self.columns = self.columns or list(row)
+        lines.append([row.get(name, "") for name in self.columns])
         with open(self.path, "a", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, columns or list(row), extrasaction="ignore")
-            if new:
-                writer.writeheader()
-            writer.writerow(row)
+            end = file.tell()
+            try:
+                csv.writer(file, lineterminator="\n").writerows(lines)
+                file.flush()
+            except OSError as error:
+                os.truncate(self.path, end)
+                raise durable.cannot_write(self.path, error) from error
 
 
 class Summaries(keras.callbacks.Callback):
@@ -203,7 +211,7 @@ class Progress(keras.callbacks.Callback):
 
     def __init__(self, steps, start):
         super().__init__()
-        self.steps, self.start = steps, start
+        self.steps, self.start, self.bar = steps, start, None
 
     def on_train_begin(self, logs=None):
         from rich import progress
@@ -220,5 +228,7 @@ class Progress(keras.callbacks.Callback):
             self.bar.update(self.task, losses="  ".join(f"{k} {v:.3g}" for k, v in shown.items()))
         self.bar.advance(self.task)
 
-    def on_train_end(self, logs=None):
-        self.bar.stop()
+    def close(self):
+        """Gives the terminal back, however training ended."""
+        if self.bar:
+            self.bar.stop()

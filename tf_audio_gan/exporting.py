@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tf_audio_gan import backend
+from tf_audio_gan import backend, durable
 from tf_audio_gan.models.gan import AudioGAN, from_preset
 
 
@@ -33,11 +33,14 @@ def export(preset, out, *, version=None):
         ValueError: the version exists, or the written model does not repeat the model's audio.
     """
     backend.require_tensorflow("SavedModel exports")
-    model = preset if isinstance(preset, AudioGAN) else from_preset(preset)
+    import tensorflow as tf
+
+    model = (preset if isinstance(preset, AudioGAN) else from_preset(preset)).in_float32()
     out = Path(out)
     target = out / str(_version(out, version))
-    out.mkdir(parents=True, exist_ok=True)
-    staging = Path(tempfile.mkdtemp(prefix="tmp-", dir=out))
+    with durable.writing(target):
+        out.mkdir(parents=True, exist_ok=True)
+        staging = Path(tempfile.mkdtemp(prefix="tmp-", dir=out))
     try:
         functions = _functions(model)
         _save(model, functions, staging)
@@ -45,6 +48,9 @@ def export(preset, out, *, version=None):
         _compare(model, staging)
         staging.chmod(0o755)
         os.rename(staging, target)
+    except (OSError, tf.errors.OpError) as error:
+        shutil.rmtree(staging, ignore_errors=True)
+        raise durable.cannot_write(target, error) from error
     except BaseException:
         shutil.rmtree(staging, ignore_errors=True)
         raise

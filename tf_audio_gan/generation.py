@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from keras import ops
 
-from tf_audio_gan import pictures
+from tf_audio_gan import durable, pictures
 from tf_audio_gan.audio.io import write_audio
 from tf_audio_gan.models.gan import AudioGAN, from_preset
 
@@ -49,15 +49,18 @@ def generate(preset, out, *, n=16, seed=0, interpolate=0, latents=None):
     latents, names = _latents(model, n, seed, interpolate, latents)
     audio = model.generate_from(latents)
     out = Path(out)
-    out.mkdir(parents=True, exist_ok=True)
-    files = [out / f"{i:04d}_{name.replace(' ', '_')}.wav" for i, name in enumerate(names)]
-    for path, sound in zip(files, audio, strict=True):
-        write_audio(path, sound, model.sample_rate)
-    np.save(out / "latents.npy", latents)
-    with open(out / "sounds.csv", "w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows([("file", "sound"), *((p.name, name) for p, name in zip(files, names, strict=True))])
-    picture = out / "contact_sheet.png"
-    pictures.contact_sheet(picture, audio[:32], model.sample_rate, titles=names[:32])
+    with durable.writing(out):
+        out.mkdir(parents=True, exist_ok=True)
+        files = [out / f"{i:04d}_{name.replace(' ', '_')}.wav" for i, name in enumerate(names)]
+        for path, sound in zip(files, audio, strict=True):
+            write_audio(path, sound, model.sample_rate)
+        with durable.whole(out / "latents.npy") as new:
+            np.save(new, latents)
+        with durable.whole(out / "sounds.csv") as new, open(new, "w", newline="", encoding="utf-8") as file:
+            rows = [(p.name, name) for p, name in zip(files, names, strict=True)]
+            csv.writer(file).writerows([("file", "sound"), *rows])
+        picture = out / "contact_sheet.png"
+        pictures.contact_sheet(picture, audio[:32], model.sample_rate, titles=names[:32])
     return Generated(audio, latents, names, files, picture)
 
 

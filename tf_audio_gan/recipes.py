@@ -6,9 +6,10 @@ import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tf_audio_gan import models
+from tf_audio_gan import backend, durable, models
 from tf_audio_gan.data.sounds import Sounds
 
+POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 _FROM_MODEL = ("sample_rate", "length", "channels")
 
 
@@ -22,6 +23,8 @@ class TrainOptions:
         log_steps: steps between two lines of the log, whose losses are means over them.
         checkpoint_minutes: minutes between two checkpoints; 0: one with every line of the log.
         learning_rate: of both optimizers, instead of the objective's published one.
+        precision: "float32", or "bfloat16" for the layers' arithmetic; weights, averages, optimizers and losses are
+            float32 with either.
     """
 
     batch_size: int = 64
@@ -29,6 +32,7 @@ class TrainOptions:
     log_steps: int = 50
     checkpoint_minutes: float = 5.0
     learning_rate: float | None = None
+    precision: str = "float32"
 
     def __post_init__(self):
         for name in ("batch_size", "steps", "log_steps"):
@@ -36,6 +40,8 @@ class TrainOptions:
                 raise ValueError(f"[train] {name} must be a whole number from 1. Received: {getattr(self, name)!r}")
         if self.learning_rate is not None and not self.learning_rate > 0:
             raise ValueError(f"[train] learning_rate must be above 0. Received: {self.learning_rate!r}")
+        if self.precision not in POLICIES:
+            raise ValueError(f"[train] precision must be one of {', '.join(POLICIES)}. Received: {self.precision!r}")
         if self.checkpoint_minutes < 0:
             raise ValueError(f"[train] checkpoint_minutes must be 0 or more. Received: {self.checkpoint_minutes!r}")
 
@@ -55,9 +61,10 @@ class Recipe:
     train: TrainOptions = field(default_factory=TrainOptions)
 
     def build_model(self):
-        """A new model, not compiled."""
+        """A new model, not compiled, that computes in the recipe's precision."""
         options = {k: v for k, v in self.model.items() if k != "name"}
-        return models.model_class(self.model["name"])(**options)
+        with backend.dtype_policy(POLICIES[self.train.precision]):
+            return models.model_class(self.model["name"])(**options)
 
     def tables(self):
         """The recipe as plain dicts."""
@@ -68,7 +75,7 @@ class Recipe:
         lines = []
         for table, keys in self.tables().items():
             lines += [f"[{table}]"] + [f"{k} = {json.dumps(v)}" for k, v in keys.items() if v is not None] + [""]
-        Path(path).write_text("\n".join(lines), encoding="utf-8")
+        durable.write_text(path, "\n".join(lines))
 
 
 def load_recipe(source):

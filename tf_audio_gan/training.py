@@ -1,17 +1,16 @@
 """A recipe and a folder of sounds become a trained preset: checkpoints, exact resume, pictures, a clean end."""
 
 import contextlib
-import json
 import os
 import signal
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-import tf_audio_gan
-from tf_audio_gan import backend, distribution, generation
-from tf_audio_gan.callbacks import Checkpoints, Health, Log, Progress, Stop, Summaries
+from tf_audio_gan import backend, distribution, durable, generation, run_folder
+from tf_audio_gan.callbacks import Checkpoints, Log, Progress, Stop, Summaries
 from tf_audio_gan.data.sounds import Sounds
+from tf_audio_gan.health import Diversity, Health
 from tf_audio_gan.recipes import load_recipe
 
 _FAR = 2**62  # epochs are endless; a callback ends training
@@ -24,7 +23,8 @@ class Training:
     Attributes:
         model: the trained model (of the last healthy checkpoint when training diverged).
         step: generator steps it has taken in all.
-        ended: "finished" (all steps taken), "time is up", "interrupted" or "diverged: ...".
+        ended: "finished" (all steps taken), "finished before" (nothing was left to do), "time is up", "interrupted" or
+            "diverged: ...".
         preset: the preset's folder.
         contact_sheet: the picture of generated sounds.
         skipped: [(file, reason)] of sounds that could not be used.
@@ -38,115 +38,101 @@ class Training:
     skipped: list
 
 
-def train(recipe, sounds, run_dir, *, steps=None, max_minutes=None, seed=None, devices=None, progress=True):
+def train(
+    recipe, sounds, run_dir, *, steps=None, max_minutes=None, seed=None, precision=None, decoder=None, devices=None,
+    progress=True,
+):  # fmt: skip
     """Trains a model on a folder of sounds, or goes on where an earlier call on the same run_dir stopped.
 
-    A resumed run repeats an unbroken one bit for bit on the same device: every random draw and every example depends
-    on (seed, step) alone. Ctrl-C and SIGTERM finish the step, save and return. NaN or divergence ends training with
-    the last healthy checkpoint kept.
+    Every random draw and every example depends on (seed, step) alone, so a resumed run repeats an unbroken one: bit for
+    bit on a CPU; on a GPU up to the order in which its kernels add. Ctrl-C and SIGTERM finish the step, save and
+    return. NaN or divergence ends training with the last healthy checkpoint kept.
 
     Args:
         recipe: see `recipes.load_recipe`.
-        sounds: folder of audio, or of shards made by `prepare_sounds`.
-        run_dir: gets recipe.toml, log.csv, logs/ (TensorBoard), checkpoints/, preset/, sounds/, contact_sheet.png.
+        sounds: folder of audio, or of shards made by `prepare_sounds`; run_dir must not lie in it.
+        run_dir: gets run.json, recipe.toml, log.csv, logs/ (TensorBoard), checkpoints/, preset/, generated/,
+            contact_sheet.png.
         steps: generator steps in all, instead of the recipe's.
         max_minutes: stop after so much time in this call.
         seed: of weights, draws and data, instead of the recipe's.
+        precision: "float32" or "bfloat16", instead of the recipe's; the preset is float32 with either.
+        decoder: "soundfile", "tensorflow" or "tensorflow-io", instead of the recipe's.
         devices: a number, "all" or names ("GPU:0,GPU:1"), see `distribution.Replicas`; the batch is divided among them.
             Where TF_CONFIG names several machines, call this on all of them alike, with run_dir on a shared disk.
-        progress: show a progress bar.
+        progress: say what is trained on, and show a progress bar.
 
     Returns:
         `Training`.
 
     Raises:
-        ValueError: the recipe has unknown keys, run_dir belongs to another recipe, no sound can be used, a
+        ValueError: the recipe has unknown keys, run_dir belongs to another recipe or process, no sound can be used, a
             device is not there, or the batch does not divide.
         RuntimeError: another machine was lost.
     """
     backend.require_training()
-    recipe = load_recipe(recipe)
+    recipe, run_dir = load_recipe(recipe), Path(run_dir)
     if seed is not None:
         recipe.model["seed"] = recipe.data["seed"] = seed
-    recipe.train.steps = steps or recipe.train.steps
+    if decoder is not None:
+        recipe.data["decoder"] = decoder
+    options = {"steps": steps, "precision": precision}
+    recipe.train = replace(recipe.train, **{k: v for k, v in options.items() if v is not None})
     replicas = distribution.Replicas(devices)
     distribution.check_batch_size(recipe.train.batch_size, replicas.count)
     with replicas.peers():
-        return _train(recipe, sounds, Path(run_dir), max_minutes, progress and replicas.chief, replicas)
+        return _train(recipe, sounds, run_dir, max_minutes, progress and replicas.chief, replicas)
 
 
 def _train(recipe, sounds, run_dir, max_minutes, progress, replicas):
     if replicas.chief:
-        _check_run(run_dir, recipe)
+        run_folder.check(run_dir, recipe, sounds)
     with replicas.scope():
         model = recipe.build_model()
         model.compile()
-    data = Sounds(
-        sounds,
-        sample_rate=model.sample_rate,
-        length=model.length,
-        channels=model.channels,
-        progress=progress,
-        **recipe.data,
-    )
-    if replicas.chief:
-        _open_run(run_dir, recipe, data)
-    checkpoints = Checkpoints(run_dir / "checkpoints", recipe.train.checkpoint_minutes)
+    shape = {name: getattr(model, name) for name in ("sample_rate", "length", "channels")}
+    data = Sounds(sounds, **shape, progress=progress, **recipe.data)
+    if progress:
+        print(f"{data.summary()}\ntraining on {backend.device_name()}", flush=True)
+    if not replicas.chief:
+        return _run(model, data, recipe, run_dir, max_minutes, progress, replicas)
+    run_folder.start(run_dir, recipe, data)
+    with run_folder.lock(run_dir):
+        return _run(model, data, recipe, run_dir, max_minutes, progress, replicas)
+
+
+def _run(model, data, recipe, run_dir, max_minutes, progress, replicas):
+    health = Health(alone=replicas.workers == 1)
+    checkpoints = Checkpoints(run_dir / "checkpoints", recipe.train.checkpoint_minutes, health)
     start = checkpoints.restore(model)
     replicas.check_same(start, data.fingerprint)
-    if recipe.train.learning_rate:
-        model.optimizer.learning_rate = model.d_optimizer.learning_rate = recipe.train.learning_rate
+    rate = recipe.train.learning_rate or model.default_optimizer().learning_rate
+    model.optimizer.learning_rate = model.d_optimizer.learning_rate = float(rate)
     stop = Stop(recipe.train.steps, max_minutes, replicas.agree)
-    health = Health()
     if start < recipe.train.steps:
-        examples = recipe.train.batch_size * model.critic_steps
-        reports = _reports(run_dir, recipe, examples, progress, start)
-        writers = [checkpoints, *reports] if replicas.chief else []
-        _fit(model, data, recipe.train, start, [health, stop, *writers], replicas)
+        writers = _writers(model, data, recipe.train, run_dir, checkpoints, start) if replicas.chief else []
+        bar = [Progress(recipe.train.steps, start)] if progress else []
+        _fit(model, data, recipe.train, start, [health, stop, *writers, *bar], replicas)
     if health.problem:
         checkpoints.restore(model)
-    result = _finish(model, data, recipe, run_dir, health.problem or stop.reason or "finished", replicas.chief)
+    ended = "finished" if start < recipe.train.steps else "finished before"
+    result = _finish(model, data, recipe, run_dir, health.problem or stop.reason or ended, replicas.chief)
     replicas.exchange()
     return result
 
 
-def _reports(run_dir, recipe, examples, progress, start):
-    reports = [Log(run_dir / "log.csv", examples), Summaries(run_dir / "logs")]
-    return [*reports, Progress(recipe.train.steps, start)] if progress else reports
-
-
-def _check_run(run_dir, recipe):
-    """Refuses a folder that holds something else, or a run with another model or other data options."""
-    known = run_dir / "recipe.toml"
-    if not known.is_file():
-        if run_dir.exists() and (not run_dir.is_dir() or any(run_dir.iterdir())):
-            raise ValueError(f"{run_dir} exists and holds no training run. Choose another --run-dir.")
-        return
-    old, new = load_recipe(str(known)).tables(), recipe.tables()
-    for table in ("model", "data"):
-        for key in sorted(old[table].keys() | new[table].keys()):
-            before, now = old[table].get(key), new[table].get(key)
-            if before != now:
-                raise ValueError(
-                    f"{run_dir} was started with [{table}] {key} = {before!r}, now it is {now!r}. "
-                    "Use the same recipe to go on, or another --run-dir to start anew."
-                )
-
-
-def _open_run(run_dir, recipe, data):
-    run_dir.mkdir(parents=True, exist_ok=True)
-    recipe.write(run_dir / "recipe.toml")
-    facts = run_dir / "data.json"
-    if facts.is_file() and json.loads(facts.read_text())["fingerprint"] != data.fingerprint:
-        print(f"warning: the sounds have changed since {run_dir} was started; the run goes on with the new ones")
-    content = {"fingerprint": data.fingerprint, "clips": len(data), "seconds": round(data.seconds, 3)}
-    facts.write_text(json.dumps(content) + "\n", encoding="utf-8")
+def _writers(model, data, options, run_dir, checkpoints, start):
+    """The callbacks that write. What the log shows is found before it, and the log is written before the checkpoint."""
+    log = Log(run_dir / "log.csv", options.batch_size * model.critic_steps, start)
+    return [Diversity(data.batch(0, 16)[0]), log, Summaries(run_dir / "logs"), checkpoints]
 
 
 def _fit(model, data, options, start, callbacks, replicas):
     batches = replicas.batches(data, options.batch_size, model.critic_steps, start_step=start)
     stop = next(c for c in callbacks if isinstance(c, Stop))
-    with _signals(stop):
+    with _signals(stop), contextlib.ExitStack() as stack:
+        for bar in (c for c in callbacks if isinstance(c, Progress)):
+            stack.callback(bar.close)
         model.fit(
             batches, epochs=_FAR, steps_per_epoch=options.log_steps, callbacks=callbacks, verbose=0, shuffle=False
         )
@@ -183,11 +169,11 @@ def _finish(model, data, recipe, run_dir, ended, chief):
 def _publish(model, data, recipe, run_dir, preset, sheet, step):
     model.save_to_preset(preset, metadata=_metadata(recipe, data, step))
     recipe.write(preset / "recipe.toml")
-    made = generation.generate(model, run_dir / "sounds", n=16, seed=0)
+    made = generation.generate(model.in_float32(), run_dir / "generated", n=16, seed=0)
     os.replace(made.picture, sheet)
     if data.skipped:
         lines = "".join(f"{path}: {reason}\n" for path, reason in data.skipped)
-        (run_dir / "skipped.txt").write_text(lines, encoding="utf-8")
+        durable.write_text(run_dir / "skipped.txt", lines)
 
 
 def _metadata(recipe, data, step):
@@ -197,5 +183,4 @@ def _metadata(recipe, data, step):
         "recipe": recipe.tables(),
         "data": {"clips": len(data), "seconds": round(data.seconds, 3), "fingerprint": data.fingerprint},
         f"{library}_version": version,
-        "command": f"tf-audio-gan train RECIPE SOUNDS, tf_audio_gan {tf_audio_gan.__version__}",
     }

@@ -22,6 +22,13 @@ def reasons(root, **options):
     return dict(sounds.skipped)
 
 
+def reasons_of_all(root):
+    """What is said where not one file can be used."""
+    with pytest.raises(ValueError) as error:
+        Sounds(root, length=1024)
+    return str(error.value)
+
+
 def test_bytes_that_are_no_sound(root):
     good = (root / "good.wav").read_bytes()
     (root / "empty.wav").write_bytes(b"")
@@ -36,7 +43,7 @@ def test_bytes_that_are_no_sound(root):
 
 
 def test_a_body_cut_short_has_its_real_length(root, write):
-    for extension in ("wav", "ogg", "mp3"):
+    for extension in ("wav", "flac", "ogg", "mp3"):
         path = write(f"cut.{extension}", seconds=4)
         path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
         sounds = Sounds(root, length=1024)
@@ -44,9 +51,23 @@ def test_a_body_cut_short_has_its_real_length(root, write):
         assert 10_000 < length < 40_000
         assert not np.isnan(sounds.batch(0, 64)[0]).any() and not sounds.skipped
         path.unlink()
+
+
+def test_the_rest_of_a_broken_flac_is_the_same_by_any_way_to_it(root, write):
+    """Whole, through the cache, and window by window, up to the last sample before the break."""
+    (root / "good.wav").unlink()
     path = write("cut.flac", seconds=4)
+    whole, _ = soundfile.read(path, dtype="float32")
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    assert "cannot be decoded" in reasons(root)["cut.flac"]
+    cached = Sounds(root, length=1024)
+    windows = Sounds(root, length=1024, cache_mb=0)
+    kept = cached.clips[0].length
+    for start in (0, 9000, kept - 1024):
+        for sounds in (cached, windows):
+            got = sounds._source.read(0, start, 1024)[:, 0]
+            np.testing.assert_allclose(got, whole[start : start + 1024], atol=1e-4)
+    path.write_bytes(path.read_bytes()[:300])
+    assert "damaged from its first sample" in reasons_of_all(root)
 
 
 def test_the_content_counts_not_the_extension(root, write):

@@ -28,7 +28,28 @@ def test_fifty_thousand_tiny_files(tmp_path, rng):
     prepared = Sounds(tmp_path / "out", length=400)
     assert prepared.fingerprint == sounds.fingerprint
     np.testing.assert_array_equal(prepared.batch(7, 64)[0], sounds.batch(7, 64)[0])
+    command = [sys.executable, "-c", FLAT, tmp_path / "sounds"]
+    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": os.getcwd()})
+    assert done.returncode == 0, done.stderr
+    opened, warm, after = map(int, done.stdout.split())
+    print(f"50,000 files: {opened} MB to open them, {warm} MB after 5,000 examples, {after} MB after 200,000")
+    assert opened < 150 and after - warm < 20
 
+
+FLAT = """
+import sys
+from pathlib import Path
+from tf_audio_gan import Sounds
+used = lambda: int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]) // 1024
+Sounds
+before = used()
+sounds = Sounds(sys.argv[1], length=400, cache_mb=8, progress=False)
+opened = used() - before
+for step in range(5): sounds.batch(step, 1000)
+warm = used()
+for step in range(5, 200): sounds.batch(step, 1000)
+print(opened, warm, used())
+"""
 
 THREE_HOURS = """
 import resource, sys

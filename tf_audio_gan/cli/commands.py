@@ -86,7 +86,9 @@ def train(
     steps: Annotated[int | None, typer.Option(min=1, help="Generator steps in all.")] = None,
     max_minutes: Annotated[float | None, typer.Option(min=0.0, help="Stop, saved, after so long.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Of weights, noise and data.")] = None,
+    decoder: Annotated[str | None, typer.Option(help="soundfile, tensorflow (PCM WAV) or tensorflow-io.")] = None,
     devices: Annotated[str | None, typer.Option(help="A number, all, or names (GPU:0,GPU:1) to share a batch.")] = None,
+    precision: Annotated[str | None, typer.Option(help="float32, or bfloat16 for the layers' arithmetic.")] = None,
 ):
     """Train on a folder of sounds. Ctrl-C saves; the same command goes on."""
     _load_keras()
@@ -96,12 +98,11 @@ def train(
     named = load_recipe(source).model["name"]
     if recipe is not None and named != model:
         raise ValueError(f"{recipe} is a recipe for {named}, not {model}. Say: tf-audio-gan train {named} ...")
-    result = tf_audio_gan.train(
-        source, sounds, run_dir, steps=steps, max_minutes=max_minutes, seed=seed, devices=devices
-    )
+    options = {"steps": steps, "max_minutes": max_minutes, "seed": seed, "precision": precision}
+    result = tf_audio_gan.train(source, sounds, run_dir, **options, decoder=decoder, devices=devices)
     print(f"{result.ended} at step {result.step}")
     _say_skipped(result.skipped, run_dir / "skipped.txt")
-    print(f"preset:   {result.preset}\nsounds:   {run_dir / 'sounds'}\npicture:  {result.contact_sheet}")
+    print(f"preset:   {result.preset}\nsounds:   {run_dir / 'generated'}\npicture:  {result.contact_sheet}")
     print(
         f"curves:   tensorboard --logdir {run_dir / 'logs'}\nmore:     tf-audio-gan generate {result.preset} --out more"
     )

@@ -4,8 +4,11 @@ A decoder is a function `open_sound(path) -> reader`; a reader is a context mana
 `seek(frame)` and `read(frames) -> float32 [at most frames, channels]` (empty at the end).
 """
 
+import contextlib
+
 import numpy as np
 
+_PIECE = 1024
 DECODERS = ("soundfile", "tensorflow", "tensorflow-io")
 
 
@@ -14,11 +17,15 @@ class UnreadableSound(Exception):
 
 
 class SoundfileReader:
-    """Reads what libsndfile reads: WAV, FLAC, Ogg, MP3, AIFF and more, by content, whatever the extension."""
+    """Reads what libsndfile reads: WAV, FLAC, Ogg, MP3, AIFF and more, by content, whatever the extension.
+
+    A file that breaks off ends where it breaks off.
+    """
 
     def __init__(self, path):
         import soundfile
 
+        self._path, self._at, self._open, self._broken = path, 0, soundfile.SoundFile, soundfile.LibsndfileError
         self._file = soundfile.SoundFile(path)
         self.rate, self.channels = self._file.samplerate, self._file.channels
 
@@ -30,11 +37,31 @@ class SoundfileReader:
 
     def seek(self, frame):
         """Goes to a frame, counted from the start."""
-        self._file.seek(frame)
+        self._at = frame
+        with contextlib.suppress(self._broken):  # beyond the break of a FLAC file; `read` will find out
+            self._file.seek(frame)
 
     def read(self, frames):
         """At most `frames` frames from here on, float32 `[frames, channels]`; empty at the end."""
-        return self._file.read(frames, dtype="float32", always_2d=True)
+        try:
+            if self._file.tell() != self._at:
+                raise self._broken(0)
+            block = self._file.read(frames, dtype="float32", always_2d=True)
+        except self._broken:
+            block = self._up_to_the_break(frames)
+        self._at += len(block)
+        return block
+
+    def _up_to_the_break(self, frames):
+        """Reads again from the start in small pieces: libsndfile drops the piece in which a FLAC file breaks off."""
+        parts, at = [np.zeros((0, self.channels), np.float32)], 0
+        with self._open(self._path) as file, contextlib.suppress(self._broken):
+            while at < self._at + frames and len(piece := file.read(_PIECE, dtype="float32", always_2d=True)):
+                parts.append(piece[max(0, self._at - at) : self._at + frames - at])
+                at += len(piece)
+        if not at:
+            raise UnreadableSound("cannot be decoded: damaged from its first sample on")
+        return np.concatenate(parts)
 
 
 class ArrayReader:

@@ -51,7 +51,17 @@ def prepare_sounds(sounds, out, *, sample_rate=16000, channels=1, labels=None, w
     """
     check_numbers(sample_rate=sample_rate, channels=channels)
     sounds, out = folder_at(sounds), Path(out).expanduser()
-    _check_out(sounds, out)
+    made = _check_out(sounds, out)
+    try:
+        return _prepare(sounds, out, sample_rate, channels, labels, workers, progress)
+    except BaseException:
+        for folder in made:  # only those still empty: nothing was begun in them
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+        raise
+
+
+def _prepare(sounds, out, sample_rate, channels, labels, workers, progress):
     settings = {
         "sample_rate": sample_rate,
         "channels": channels,
@@ -76,6 +86,7 @@ def prepare_sounds(sounds, out, *, sample_rate=16000, channels=1, labels=None, w
 
 
 def _check_out(sounds, out):
+    """Makes the folder `out`; returns the folders that were not there before, the innermost first."""
     if out.exists() and not out.is_dir():
         raise ValueError(f"{out} is a file; name a folder to write the shards to")
     if (sounds / INDEX).is_file() or (sounds / PLAN).is_file():
@@ -88,8 +99,10 @@ def _check_out(sounds, out):
             raise ValueError(
                 f"{out} is not empty (it holds {', '.join(sorted(others)[:3])}); name a new or empty folder"
             )
+    missing = [folder for folder in (out, *out.parents) if not folder.exists()]
     try:
         out.mkdir(parents=True, exist_ok=True)
+        return missing
     except OSError as error:
         raise OSError(error.errno, f"cannot make the folder {out}: {error.strerror}; choose another folder") from error
 
@@ -150,7 +163,8 @@ def _make_plan(sounds, out, settings, labels, progress):
     needed = sum(2 * channels * clip.length + 16 for clip in source.clips)
     free = shutil.disk_usage(out).free
     if free < needed:
-        raise OSError(28, f"{out} has {free >> 20} MB free, the shards need {needed >> 20} MB; make room there")
+        megabytes = f"{out} has {free / 2**20:.1f} MB free, the shards need {needed / 2**20:.1f} MB"
+        raise OSError(28, f"No space left on device: {megabytes}; make room there")
     plan = {"settings": settings, "label_names": source.label_names, "skipped": source.skipped, "shards": shards}
     write_json(out / PLAN, plan)
     return plan

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tf_audio_gan import durable
 from tf_audio_gan.data.crc32c import masked_crc32c
 from tf_audio_gan.data.decoders import SoundfileReader, UnreadableSound, reason_of
 from tf_audio_gan.data.resample import fit_length, resampled_blocks
@@ -36,6 +37,7 @@ def write_atomically(path, write):
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
+        durable.flush_folder(path.parent)
         return result
     except OSError as error:
         raise OSError(

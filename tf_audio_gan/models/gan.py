@@ -13,7 +13,7 @@ import numpy as np
 from keras import ops
 
 import tf_audio_gan
-from tf_audio_gan import backend, hub, models
+from tf_audio_gan import backend, durable, hub, models
 
 
 @dataclass(frozen=True)
@@ -158,6 +158,16 @@ class AudioGAN(keras.Model):
             [a + (1 - keep) * (v - a) if v.trainable else v + 0 for v, a in zip(now, averages, strict=True)],
         )
 
+    def in_float32(self):
+        """This model if it computes in float32, else a copy that does, not compiled: what is exported."""
+        if self.generator.compute_dtype == "float32":
+            return self
+        with backend.dtype_policy("float32"):
+            copy = type(self).from_config(self.get_config())
+        for name in ("generator", "ema_generator", "discriminator"):
+            getattr(copy, name).set_weights(getattr(self, name).get_weights())
+        return copy
+
     def get_config(self):
         return {"name": self.name, **self.config}
 
@@ -185,11 +195,15 @@ class AudioGAN(keras.Model):
             and (not folder.is_dir() or any(folder.iterdir()))
         ):
             raise ValueError(f"{folder} exists and is no preset; it will not be overwritten. Choose another folder.")
+        with durable.writing(folder):
+            self._replace_preset(folder, metadata or {})
+
+    def _replace_preset(self, folder, metadata):
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as parent:
             new = Path(parent) / "preset"
             new.mkdir()
-            self._write_preset(new, metadata or {})
+            self._write_preset(new, metadata)
             if folder.exists():
                 shutil.move(folder, Path(parent) / "old")
             shutil.move(new, folder)
@@ -209,8 +223,8 @@ class AudioGAN(keras.Model):
             "saved": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         }
         _write_json(folder / "metadata.json", {**facts, **metadata})
-        self.ema_generator.save_weights(folder / "generator.weights.h5")
-        self.discriminator.save_weights(folder / "discriminator.weights.h5")
+        durable.save_weights(self.ema_generator, folder / "generator.weights.h5")
+        durable.save_weights(self.discriminator, folder / "discriminator.weights.h5")
 
     @classmethod
     def from_preset(cls, handle):
@@ -227,7 +241,8 @@ class AudioGAN(keras.Model):
                 f"{folder} holds a {kind.__name__}, not a {cls.__name__}. Use {kind.__name__}.from_preset."
             )
         try:
-            model = kind.from_config(saved["config"])
+            with backend.dtype_policy("float32"):
+                model = kind.from_config(saved["config"])
         except (TypeError, ValueError) as error:
             where = folder / "config.json"
             raise ValueError(f"{where} does not fit this version's {kind.__name__}: {error}") from None

@@ -173,7 +173,8 @@ class Discriminator(keras.Model):
                 self.norms.append(layers.BatchNormalization(momentum=0.99, epsilon=1e-3, name=f"norm_{i}"))
             if i < 4 and i < len(self.strides) - 1:
                 self.shuffles.append(PhaseShuffle(phase_shuffle, phase_shuffle_mode, name=f"shuffle_{i}"))
-        self.logit = layers.Dense(1, kernel_initializer=_glorot(seed, 599), name="logit")
+        logit = {"kernel_initializer": _glorot(seed, 599), "dtype": "float32"}  # whatever the other layers compute in
+        self.logit = layers.Dense(1, name="logit", **logit)
         self.build((None, length, channels))
 
     def build(self, input_shape):
