@@ -47,13 +47,23 @@ def test_interpolation_is_a_line_between_two_seeds(model, tmp_path):
     [
         ({"n": 0}, "n must be at least 1 sound. Received: n=0"),
         ({"interpolate": 1}, "interpolate must be at least 2"),
-        ({"latents": np.zeros((2, 3))}, r"must hold float32 \[n, 100\]. Received: shape \(2, 3\)"),
+        ({"seed": 2**63 - 3, "n": 5}, "fit into 64 bits"),
+        ({"latents": np.full((2, 100), np.nan)}, "NaN or infinite"),
+        ({"latents": np.zeros((2, 3))}, r"must hold float32 \[n, 100\]. Received: float64, shape \(2, 3\)"),
     ],
 )
 def test_what_is_wrong_is_named(model, tmp_path, options, message):
     with pytest.raises(ValueError, match=message):
         generate(model, tmp_path / "out", **options)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_holds_what_its_table_says(model, tmp_path):
+    generate(model, tmp_path, n=6)
+    (tmp_path / "mine.wav").write_bytes(b"x")
+    generate(model, tmp_path, n=2, seed=3)
+    assert sorted(p.name for p in tmp_path.glob("*.wav")) == ["0000_seed_3.wav", "0001_seed_4.wav", "mine.wav"]
+    assert len(np.load(tmp_path / "latents.npy")) == 2
 
 
 def test_a_file_that_holds_no_latents_is_named(model, tmp_path):

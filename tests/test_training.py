@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tf_audio_gan import from_preset, train
+from tf_audio_gan import from_preset, run_folder, train
 from tf_audio_gan.audio.synthetic import write_drum_hits
 from tf_audio_gan.callbacks import Checkpoints
 from tf_audio_gan.health import Health
@@ -147,6 +147,37 @@ def test_another_recipe_in_the_same_folder_is_refused(unbroken, sounds):
         ValueError, match=r"\[model\] dim = 2, now it is 4. Use the same recipe .* or another --run-dir"
     ):
         train(other, sounds, unbroken.preset.parent, progress=False)
+
+
+def test_a_run_never_trains_on_what_it_makes(sounds):
+    for run_dir in (sounds, sounds / "run"):
+        with pytest.raises(ValueError, match="would train on what it generates"):
+            train(RECIPE, sounds, run_dir, progress=False)
+
+
+def test_batch_size_cannot_change_and_the_learning_rate_is_what_the_recipe_says(sounds, tmp_path, capsys):
+    run = tmp_path / "run"
+    train(RECIPE, sounds, run, steps=1, progress=False)
+    with pytest.raises(ValueError, match=r"\[train\] batch_size = 4, now it is 8"):
+        train({**RECIPE, "train": {**TRAIN, "batch_size": 8}}, sounds, run, steps=2, progress=False)
+    plain = {k: v for k, v in TRAIN.items() if k != "learning_rate"}
+    result = train({**RECIPE, "train": plain}, sounds, run, steps=2, progress=False)
+    assert result.model.optimizer.learning_rate == np.float32(1e-4)
+    assert "learning_rate was 0.001, from here on it is None" in capsys.readouterr().out
+
+
+def test_one_process_at_a_time(sounds, tmp_path):
+    run = tmp_path / "run"
+    train(RECIPE, sounds, run, steps=1, progress=False)
+    with run_folder.lock(run), pytest.raises(ValueError, match="another process is training in"):
+        train(RECIPE, sounds, run, steps=2, progress=False)
+
+
+def test_a_users_recipe_is_not_a_run(sounds, tmp_path):
+    (tmp_path / "recipe.toml").write_text('[model]\nname = "wavegan" # mine\n')
+    with pytest.raises(ValueError, match="holds no training run"):
+        train(str(tmp_path / "recipe.toml"), sounds, tmp_path, progress=False)
+    assert "# mine" in (tmp_path / "recipe.toml").read_text()
 
 
 def test_a_folder_with_something_else_is_refused(sounds, tmp_path):

@@ -60,11 +60,13 @@ def export(preset, out, *, version=None):
 def _version(out, version):
     if out.exists() and not out.is_dir():
         raise ValueError(f"{out} is a file; export needs a folder of its own. Choose another path.")
+    if (out / "saved_model.pb").exists():
+        raise ValueError(f"{out} is a version itself; export takes the folder above it: {out.parent}")
     existing = [int(p.name) for p in out.iterdir() if p.name.isdecimal()] if out.exists() else []
     if version is None:
         return max(existing, default=0) + 1
-    if not isinstance(version, int) or version < 1:
-        raise ValueError(f"version must be a whole number from 1. Received: version={version!r}")
+    if not isinstance(version, int) or not 0 < version < 2**63:
+        raise ValueError(f"version must be a whole number from 1 and below 2^63. Received: version={version!r}")
     if version in existing:
         raise ValueError(f"{out / str(version)} exists and will not be overwritten. Use version={max(existing) + 1}.")
     return version

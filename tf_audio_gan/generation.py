@@ -32,7 +32,9 @@ class Generated:
 
 
 def generate(preset, out, *, n=16, seed=0, interpolate=0, latents=None):
-    """Makes sounds and writes them: a WAV each, latents.npy, sounds.csv (file, seed) and contact_sheet.png.
+    """Makes sounds and writes them: a WAV each, latents.npy, sounds.csv (file, sound) and contact_sheet.png.
+
+    In a folder that an earlier call wrote, the sounds of that call (those in its sounds.csv) are replaced.
 
     Args:
         preset: an `AudioGAN`, or the handle of a preset.
@@ -51,6 +53,7 @@ def generate(preset, out, *, n=16, seed=0, interpolate=0, latents=None):
     out = Path(out)
     with durable.writing(out):
         out.mkdir(parents=True, exist_ok=True)
+        _remove_earlier(out)
         files = [out / f"{i:04d}_{name.replace(' ', '_')}.wav" for i, name in enumerate(names)]
         for path, sound in zip(files, audio, strict=True):
             write_audio(path, sound, model.sample_rate)
@@ -64,6 +67,24 @@ def generate(preset, out, *, n=16, seed=0, interpolate=0, latents=None):
     return Generated(audio, latents, names, files, picture)
 
 
+def _remove_earlier(out):
+    """Removes the sounds of an earlier call, so that the folder holds what its table says and no more."""
+    table = out / "sounds.csv"
+    if not table.is_file():
+        return
+    with open(table, newline="", encoding="utf-8") as file:
+        names = [row.get("file") or "" for row in csv.DictReader(file)]
+    for name in names:
+        if name.endswith(".wav") and Path(name).name == name:
+            (out / name).unlink(missing_ok=True)
+
+
+def _seeds(seed, n):
+    if not 0 <= abs(seed) < 2**63 - n:
+        raise ValueError(f"a seed must fit into 64 bits. Received: seed={seed}")
+    return np.arange(n, dtype="int64") + seed
+
+
 def _latents(model, n, seed, interpolate, latents):
     if latents is not None:
         return _given(model, latents)
@@ -72,13 +93,13 @@ def _latents(model, n, seed, interpolate, latents):
             raise ValueError(
                 f"interpolate must be at least 2 sounds, from one seed to the next. Received: {interpolate}"
             )
-        ends = ops.convert_to_numpy(model.latents(np.array([seed, seed + 1])))
+        ends = ops.convert_to_numpy(model.latents(_seeds(seed, 2)))
         weights = np.linspace(0, 1, interpolate, dtype="float32")
         names = [f"seed {seed} to {seed + 1} at {w:.2f}" for w in weights]
         return ends[0] + weights[:, None] * (ends[1] - ends[0]), names
     if n < 1:
         raise ValueError(f"n must be at least 1 sound. Received: n={n}")
-    return ops.convert_to_numpy(model.latents(np.arange(seed, seed + n))), [f"seed {seed + i}" for i in range(n)]
+    return ops.convert_to_numpy(model.latents(_seeds(seed, n))), [f"seed {seed + i}" for i in range(n)]
 
 
 def _given(model, latents):
@@ -87,6 +108,10 @@ def _given(model, latents):
         array = np.load(latents, allow_pickle=False) if isinstance(latents, str | Path) else np.asarray(latents)
     except ValueError as error:
         raise ValueError(f"{source} is no .npy file of numbers: {error}") from None
-    if array.ndim != 2 or array.shape[1] != model.latent_dim or not len(array):
-        raise ValueError(f"{source} must hold float32 [n, {model.latent_dim}]. Received: shape {array.shape}")
+    if array.ndim != 2 or array.shape[1] != model.latent_dim or not len(array) or array.dtype.kind not in "fiu":
+        raise ValueError(
+            f"{source} must hold float32 [n, {model.latent_dim}]. Received: {array.dtype}, shape {array.shape}"
+        )
+    if not np.isfinite(array).all():
+        raise ValueError(f"{source} holds NaN or infinite numbers; latents are finite")
     return array.astype("float32"), [f"latents {i}" for i in range(len(array))]

@@ -10,6 +10,8 @@ from tf_audio_gan import backend, durable, models
 from tf_audio_gan.data.sounds import Sounds
 
 POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
+_WITHOUT_DEFAULT = {"name": str, "strides": list, "labels": str, "learning_rate": float}
+_IN_WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text", list: "a list"}
 _FROM_MODEL = ("sample_rate", "length", "channels")
 
 
@@ -82,8 +84,7 @@ def load_recipe(source):
     """A recipe by name or from a file, every key checked.
 
     Args:
-        source: name of a recipe or a model ("wavegan", "wavegan_drums"), path of a .toml file, a preset's folder that
-            holds recipe.toml, or a dict of the tables.
+        source: name of a recipe or a model ("wavegan", "wavegan_drums"), path of a .toml file, or a dict of the tables.
 
     Returns:
         `Recipe`.
@@ -97,8 +98,6 @@ def load_recipe(source):
     known, path = models.recipes(), Path(source)
     if str(source) in known:
         return _check(known[str(source)], f"recipe {source}")
-    if (path / "recipe.toml").is_file():
-        path = path / "recipe.toml"
     if path.suffix != ".toml":
         raise ValueError(
             f"there is no recipe {str(source)!r}. Recipes: {', '.join(known)}; or a path that ends in .toml"
@@ -112,6 +111,11 @@ def load_recipe(source):
 
 def _check(tables, where):
     _known_keys(tables, ("model", "data", "train"), where, "table")
+    for name, table in tables.items():
+        if not isinstance(table, dict):
+            raise ValueError(
+                f"{where}: {name} must be a table of keywords, e.g. [{name}]. Received: {name} = {table!r}"
+            )
     model = dict(tables.get("model", {}))
     if "name" not in model:
         raise ValueError(f'{where}: [model] needs a name, e.g. name = "wavegan". Received: {model}')
@@ -121,7 +125,26 @@ def _check(tables, where):
     _known_keys(data, [k for k in _keywords(Sounds) if k not in (*_FROM_MODEL, "path", "progress")], f"{where}: [data]")
     train = dict(tables.get("train", {}))
     _known_keys(train, list(vars(TrainOptions())), f"{where}: [train]")
+    _check_types(model, _defaults(kind), f"{where}: [model]")
+    _check_types(data, _defaults(Sounds), f"{where}: [data]")
+    _check_types(train, vars(TrainOptions()), f"{where}: [train]")
     return Recipe(model, data, TrainOptions(**train))
+
+
+def _defaults(kind):
+    return {p.name: p.default for p in inspect.signature(kind.__init__).parameters.values()}
+
+
+def _check_types(options, defaults, where):
+    """Raises ValueError for a value of another type than the default; a whole number may stand for a float."""
+    for key, value in options.items():
+        default = defaults.get(key)
+        wanted = _WITHOUT_DEFAULT.get(key) if default is None else type(default)
+        if wanted is None or value is None and default is None:
+            continue
+        fits = isinstance(value, (int, float) if wanted is float else (list, tuple) if wanted is list else wanted)
+        if not fits or isinstance(value, bool) != (wanted is bool):
+            raise ValueError(f"{where}: {key} must be {_IN_WORDS[wanted]}. Received: {value!r}")
 
 
 def _keywords(kind):

@@ -63,7 +63,7 @@ def test_from_sounds_to_a_saved_model(run, places):
     assert status == 0 and "finished at step 3" in out and str(places / "run" / "preset") in out
     assert json.loads((places / "run" / "preset" / "config.json").read_text())["config"]["seed"] == 4
     status, out, _ = run(*trained)
-    assert status == 0 and "finished at step 3" in out, "running it again has nothing to do"
+    assert status == 0 and "finished before at step 3" in out, "running it again has nothing to do"
     status, out, _ = run("generate", places / "run" / "preset", "--n", 3, "--out", places / "out")
     assert status == 0 and len(list((places / "out").glob("*.wav"))) == 3
     status, out, _ = run("export", places / "run" / "preset", places / "exported" / "hits")
@@ -88,7 +88,7 @@ WRONG = [  # command with {b} for the base folder, what it must say
     ("train wavegan {b}/nowhere --run-dir {b}/r", "nowhere"),
     ("train wavegan {b}/empty --run-dir {b}/r", "empty"),
     ("train {b}/missing.toml {b}/sounds --run-dir {b}/r", "missing.toml"),
-    ("train wavegan {b}/sounds --run-dir {b}/sounds", "holds no training run"),
+    ("train wavegan {b}/sounds --run-dir {b}/empty/..", "holds no training run"),
     ("train wavegan {b}/sounds --run-dir {b}/r --steps 0", "'--steps'"),
     ("generate {b}/nowhere --out {b}/o", "nowhere' is no preset: no such folder"),
     ("generate {b}/empty --out {b}/o", "a folder without config.json"),
@@ -105,6 +105,18 @@ WRONG = [  # command with {b} for the base folder, what it must say
     ("serve {b}/file.txt", "file.txt"),
     ("serve {b}/empty --rest-port 99999999", "'--rest-port'"),
     ("serve", "Missing argument"),
+    ("demo --out {b}/file.txt", "file.txt is a file; the demo needs a folder"),
+    ("demo --out {b}/d --minutes 0", "'--minutes'"),
+    ("demo --out {b}/d --minutes soon", "'--minutes'"),
+    ("demo --out {b}/d --hits 3", "No such option"),
+    ("demo {b}/d", "unexpected extra argument"),
+    ("prepare {b}/sounds {b}/x --workers 0", "'--workers'"),
+    ("train wavegan {b}/sounds --run-dir {b}/sounds/run", "lies in the folder of sounds"),
+    ("train wavegan {b}/sounds --run-dir {b}/r --devices GPU:7", "GPU:7"),
+    ("train wavegan {b}/sounds --run-dir {b}/r --precision half", "half"),
+    ("generate {preset} --out {b}/o --seed 99999999999999999999", "64 bits"),
+    ("generate {preset} --out {b}/o --latents {b}/none.npy", "none.npy"),
+    ("export {preset} {b}/e --version 1208925819614629174706176", "below 2^63"),
 ]
 
 

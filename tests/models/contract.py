@@ -51,10 +51,10 @@ def check_training(model, batch):
     model.compile(run_eagerly=True)
     watched = {n: getattr(model, n) for n in ("generator", "discriminator", "ema_generator")}
     before = {name: values(network.variables) for name, network in watched.items()}
-    trained = model.discriminator.trainable_variables
+    trained, still = model.discriminator.trainable_variables, values(model.generator.trainable_variables)
     model._update(model.discriminator, model.d_optimizer, model.discriminator_loss, *_part(model, batch))
     assert any(moved(before["discriminator"], model.discriminator.variables))
-    assert not any(moved(values(model.generator.trainable_variables), model.generator.trainable_variables))
+    assert not any(moved(still, model.generator.trainable_variables)), "nor the other way round"
     middle = values(trained)
     model._update(model.generator, model.optimizer, model.generator_loss, *_part(model, batch))
     assert not any(moved(middle, trained)), "the generator's step must leave the discriminator alone"

@@ -11,8 +11,10 @@ def main():
 
     try:
         app()
-    except (ValueError, OSError, ImportError, RuntimeError) as error:
-        if os.environ.get("TF_AUDIO_GAN_TRACEBACK"):
+    except Exception as error:
+        expected = isinstance(error, (ValueError, OSError, ImportError, RuntimeError, OverflowError))
+        of_tensorflow = type(error).__module__.split(".")[0] == "tensorflow"  # e.g. out of memory
+        if not (expected or of_tensorflow) or os.environ.get("TF_AUDIO_GAN_TRACEBACK"):
             raise
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)

@@ -67,7 +67,7 @@ def prepare(
     sample_rate: Annotated[int, typer.Option(help="Hz.")] = 16000,
     channels: Annotated[int, typer.Option(help="Audio channels.")] = 1,
     labels: Annotated[str | None, typer.Option(help="folder, prefix, or a CSV file with columns path,label.")] = None,
-    workers: Annotated[int | None, typer.Option(help="Processes; default: one a core.")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes; default: one a core.")] = None,
 ):
     """Decode and resample a folder once, into shards that training reads fast."""
     report = tf_audio_gan.prepare_sounds(

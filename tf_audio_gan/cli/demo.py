@@ -23,6 +23,8 @@ def run_demo(out, minutes):
         out: folder for everything that is made.
         minutes: of training.
     """
+    if out.exists() and not out.is_dir():
+        raise ValueError(f"{out} is a file; the demo needs a folder. Choose another --out.")
     sections = [_zoo(out, name) for name in hub.zoo_index()]
     print(f"1. {HITS} synthetic drum hits in {out / 'sounds'}")
     if not (out / "sounds").is_dir():

@@ -28,7 +28,8 @@ def prepare_sounds(sounds, out, *, sample_rate=16000, channels=1, labels=None, w
     """Decodes and resamples a folder of sounds once, into shards that `Sounds` reads as it reads the folder.
 
     May be stopped at any time and run again with the same arguments: finished shards are kept, and the result is the
-    same to the last byte, however many processes made it. A clip over 60 seconds fills several records of one shard;
+    same to the last byte, however many processes made it. Files are known by name and size: where one was rewritten at
+    the same size, prepare into a new folder. A clip over 60 seconds fills several records of one shard;
     for `Sounds` it stays one clip. Processes are spawned: in a script, call this under `if __name__ == "__main__":`.
 
     Args:

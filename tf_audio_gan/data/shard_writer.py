@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import json
+import math
 import os
 import struct
 from pathlib import Path
@@ -93,9 +94,12 @@ def write_shard(root, out, name, clips, settings, stopped=lambda: False):
 
 
 def _write_clip(file, path, clip, settings, stopped):
-    """Appends a clip as records; samples beyond 1.0 are scaled down, and the scale is in the index."""
+    """Appends a clip as records; the scale that makes use of all 16 bits is in the index.
+
+    Samples beyond 1.0 are scaled down. Quiet sounds are scaled up by a power of two, which keeps 16-bit ones exact.
+    """
     offset = file.tell() + FRAMING - 4
-    scale = min(1.0, 1 / clip["peak"])
+    scale = 1 / clip["peak"] if clip["peak"] > 1 else 2.0 ** math.floor(-math.log2(clip["peak"]))
     for record in _records(path, clip["frames"], settings, stopped):
         if not np.isfinite(record).all():
             raise UnreadableSound("changed since it was scanned: NaN or infinite samples now")

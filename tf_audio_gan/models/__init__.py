@@ -10,7 +10,7 @@ MODELS = {"wavegan": "WaveGAN"}
 
 def model_class(name):
     """The class of the model called `name`, e.g. "wavegan"; ValueError names those there are."""
-    if name not in MODELS:
+    if not isinstance(name, str) or name not in MODELS:
         raise ValueError(f"there is no model called {name!r}. Models: {', '.join(MODELS)}")
     return getattr(importlib.import_module(f"tf_audio_gan.models.{name}.{name}"), MODELS[name])
 

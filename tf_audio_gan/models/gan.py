@@ -1,9 +1,6 @@
 """The base class of every model: two networks, two optimizers, one step. Subclasses write the losses."""
 
 import datetime
-import json
-import shutil
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +10,7 @@ import numpy as np
 from keras import ops
 
 import tf_audio_gan
-from tf_audio_gan import backend, durable, hub, models
+from tf_audio_gan import backend, durable, hub, models, preset_folder
 
 
 @dataclass(frozen=True)
@@ -60,6 +57,8 @@ class AudioGAN(keras.Model):
             raise ValueError(f"critic_steps must be a whole number from 1. Received: critic_steps={critic_steps!r}")
         if not 0 <= ema < 1:
             raise ValueError(f"ema must be a decay in [0, 1). Received: ema={ema!r}")
+        if not isinstance(seed, int) or not 0 <= seed < 2**32:
+            raise ValueError(f"seed must be a whole number from 0 to 2^32 - 1. Received: seed={seed!r}")
         self.sample_rate, self.critic_steps, self.ema, self.seed = sample_rate, critic_steps, ema, seed
         self.weight_clip, self.loss_weights = weight_clip, loss_weights
         self.generator = make_generator()
@@ -85,7 +84,10 @@ class AudioGAN(keras.Model):
         Returns:
             float32 array [n, length, channels].
         """
-        seeds = np.arange(n, dtype="int64") + seed if np.ndim(seed) == 0 else np.asarray(seed, "int64")
+        try:
+            seeds = np.arange(n, dtype="int64") + np.int64(seed) if np.ndim(seed) == 0 else np.asarray(seed, "int64")
+        except OverflowError:
+            raise ValueError(f"a seed must fit into 64 bits. Received: seed={seed!r}") from None
         if n < 1 or len(seeds) != n:
             raise ValueError(f"n must be at least 1, and seed an integer or n of them. Received: n={n}, seed={seed!r}")
         return self.generate_from(ops.convert_to_numpy(self.latents(seeds)), batch_size)
@@ -98,6 +100,12 @@ class AudioGAN(keras.Model):
 
     def compile(self, g_optimizer=None, d_optimizer=None, **kwargs):
         """Sets the optimizers (default: the objective's published ones), each built on its own network's variables."""
+        wrong = {"optimizer", "loss"} & kwargs.keys()
+        if wrong or (g_optimizer is not None and g_optimizer is d_optimizer):
+            raise ValueError(
+                "a GAN has its own losses and two optimizers: compile(g_optimizer=..., d_optimizer=...), two objects. "
+                f"Received: {', '.join(sorted(wrong)) or 'one optimizer for both'}"
+            )
         super().compile(optimizer=g_optimizer or self.default_optimizer(), loss=None, **kwargs)
         self.d_optimizer = keras.optimizers.get(d_optimizer or self.default_optimizer())
         self.optimizer.build(self.generator.trainable_variables)
@@ -108,7 +116,7 @@ class AudioGAN(keras.Model):
         """`critic_steps` discriminator steps, one generator step: each on examples and random numbers of its own."""
         batch, _, _ = keras.utils.unpack_x_y_sample_weight(data)
         step = backend.steps_taken(self.optimizer)
-        parts = self._split(batch)
+        parts = self._split(self._checked(batch))
         for k, part in enumerate(parts):
             draws = backend.Draws(self.seed, step, ("d", k))
             self._update(self.discriminator, self.d_optimizer, self.discriminator_loss, part, draws)
@@ -120,6 +128,16 @@ class AudioGAN(keras.Model):
         )
         self._average(step)
         return {name: backend.as_log(mean.result()) for name, mean in self.means.items()}
+
+    def _checked(self, batch):
+        """The batch as float32; ValueError unless it is audio [batch, length, channels] in floating point."""
+        shape, dtype = tuple(batch.shape), keras.backend.standardize_dtype(batch.dtype)
+        if shape[1:] != (self.length, self.channels) or "float" not in dtype:
+            raise ValueError(
+                f"a batch must be float audio [batch, {self.length}, {self.channels}] in [-1, 1]. "
+                f"Received: {dtype} {list(shape)}. `Sounds` and `dataset` make such batches."
+            )
+        return ops.cast(batch, "float32")
 
     def _split(self, batch):
         n, replicas = batch.shape[0], backend.replicas()[1]
@@ -182,47 +200,27 @@ class AudioGAN(keras.Model):
         """Writes a preset: a folder of plain files from which `from_preset` makes this model again.
 
         config.json, metadata.json, audio.json, generator.weights.h5 (the moving average), discriminator.weights.h5.
-        Appears whole or not at all; an older preset there is replaced, any other folder is refused.
+        Appears whole or not at all; an older preset there is replaced (files of other names in it stay), any other
+        folder is refused.
 
         Args:
             folder: where.
             metadata: anything JSON that belongs into metadata.json.
         """
-        folder = Path(folder)
-        if (
-            folder.exists()
-            and not (folder / "config.json").is_file()
-            and (not folder.is_dir() or any(folder.iterdir()))
-        ):
-            raise ValueError(f"{folder} exists and is no preset; it will not be overwritten. Choose another folder.")
-        with durable.writing(folder):
-            self._replace_preset(folder, metadata or {})
-
-    def _replace_preset(self, folder, metadata):
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as parent:
-            new = Path(parent) / "preset"
-            new.mkdir()
-            self._write_preset(new, metadata)
-            if folder.exists():
-                shutil.move(folder, Path(parent) / "old")
-            shutil.move(new, folder)
+        preset_folder.replace(folder, lambda new: self._write_preset(new, metadata or {}))
 
     def _write_preset(self, folder, metadata):
         config = {"registered_name": f"tf_audio_gan>{type(self).__name__}", "config": self.get_config()}
-        _write_json(folder / "config.json", config)
+        preset_folder.write_json(folder / preset_folder.CONFIG, config)
         audio = {"sample_rate": self.sample_rate, "length": self.length, "channels": self.channels}
-        _write_json(folder / "audio.json", audio)
+        preset_folder.write_json(folder / "audio.json", audio)
         facts = {
             "tf_audio_gan_version": tf_audio_gan.__version__,
             "keras_version": keras.__version__,
-            "parameters": {
-                "generator": self.generator.count_params(),
-                "discriminator": self.discriminator.count_params(),
-            },
+            "parameters": {n: getattr(self, n).count_params() for n in ("generator", "discriminator")},
             "saved": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         }
-        _write_json(folder / "metadata.json", {**facts, **metadata})
+        preset_folder.write_json(folder / "metadata.json", {**facts, **metadata})
         durable.save_weights(self.ema_generator, folder / "generator.weights.h5")
         durable.save_weights(self.discriminator, folder / "discriminator.weights.h5")
 
@@ -230,7 +228,7 @@ class AudioGAN(keras.Model):
     def from_preset(cls, handle):
         """The model of a preset (a folder, or a name in the zoo); on `AudioGAN` itself, of whichever class it is."""
         folder = hub.resolve(handle)
-        saved = _read_config(folder / "config.json")
+        saved = preset_folder.read_config(folder / preset_folder.CONFIG)
         classes = {f"tf_audio_gan>{kind}": name for name, kind in models.MODELS.items()}
         if saved.get("registered_name") not in classes:
             found = saved.get("registered_name")
@@ -246,34 +244,11 @@ class AudioGAN(keras.Model):
         except (TypeError, ValueError) as error:
             where = folder / "config.json"
             raise ValueError(f"{where} does not fit this version's {kind.__name__}: {error}") from None
-        for network in (model.generator, model.ema_generator):
-            _load_weights(network, folder / "generator.weights.h5")
+        preset_folder.load_weights(model.ema_generator, folder / "generator.weights.h5")
+        model.generator.set_weights(model.ema_generator.get_weights())
         if (folder / "discriminator.weights.h5").is_file():
-            _load_weights(model.discriminator, folder / "discriminator.weights.h5")
+            preset_folder.load_weights(model.discriminator, folder / "discriminator.weights.h5")
         return model
-
-
-def _write_json(path, content):
-    path.write_text(json.dumps(content, indent=2, default=list) + "\n", encoding="utf-8")
-
-
-def _read_config(path):
-    try:
-        saved = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path} is damaged: {error}. Make or fetch the preset again.") from None
-    if not isinstance(saved, dict) or not isinstance(saved.get("config"), dict):
-        raise ValueError(f"{path} is no preset's config: it must hold registered_name and config.")
-    return saved
-
-
-def _load_weights(network, path):
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} is missing. Make or fetch the preset again.")
-    try:
-        network.load_weights(path)
-    except (OSError, ValueError, KeyError) as error:
-        raise ValueError(f"{path} is damaged, or of a model of another size: {error}") from None
 
 
 def from_preset(handle):

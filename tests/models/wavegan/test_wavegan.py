@@ -1,4 +1,5 @@
 import contextlib
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -148,6 +149,8 @@ def test_latents_are_uniform_and_named_by_seed():
     [
         (lambda: WaveGAN(critic_steps=0), "critic_steps must be a whole number from 1. Received: critic_steps=0"),
         (lambda: WaveGAN(ema=1.0), "ema must be a decay"),
+        (lambda: WaveGAN(seed=2**32), r"seed must be a whole number from 0 to 2\^32 - 1"),
+        (lambda: WaveGAN(**SMALL).generate(1, seed=2**70), "64 bits"),
         (lambda: WaveGAN(**SMALL).generate(0), "n must be at least 1"),
         (lambda: WaveGAN.from_preset("no/such"), "no such folder.*Presets:"),
     ],
@@ -162,6 +165,29 @@ def test_a_batch_that_does_not_divide_is_an_error(batch):
     model.compile(run_eagerly=True)
     with pytest.raises(ValueError, match="Received: 8 examples with critic_steps=3. 6 would do"):
         model.fit(batch, batch_size=8, verbose=0)
+
+
+@pytest.mark.parametrize(
+    "data, message",
+    [
+        (np.zeros((8, 100, 1), "float32"), r"float audio \[batch, 256, 1\].*Received: float32 \[8, 100, 1\]"),
+        (np.zeros((8, 256), "float32"), r"Received: float32 \[8, 256\]"),
+        (np.zeros((8, 256, 1), "int16"), r"Received: int16 \[8, 256, 1\]"),
+    ],
+)
+def test_wrong_training_data_is_named(data, message):
+    model = WaveGAN(**SMALL)
+    model.compile(run_eagerly=True)
+    with pytest.raises(ValueError, match=message):
+        model.fit(data, batch_size=8, verbose=0)
+
+
+def test_wrong_optimizers_are_named():
+    one = keras.optimizers.Adam()
+    with pytest.raises(ValueError, match="g_optimizer=..., d_optimizer=.*Received: optimizer"):
+        WaveGAN(**SMALL).compile(optimizer="adam")
+    with pytest.raises(ValueError, match="Received: one optimizer for both"):
+        WaveGAN(**SMALL).compile(one, one)
 
 
 def test_a_hostile_preset_imports_nothing(tmp_path):
@@ -196,6 +222,28 @@ def test_a_damaged_preset_names_the_file(name, content, message, tmp_path):
 
 def test_a_preset_overwrites_nothing_else(tmp_path):
     (tmp_path / "thesis.txt").write_text("x")
-    with pytest.raises(ValueError, match="will not be overwritten"):
-        WaveGAN(**SMALL).save_to_preset(tmp_path)
-    assert (tmp_path / "thesis.txt").read_text() == "x"
+    for config in (None, "{}", '{"registered_name": "mine", "config": {}}'):
+        if config:
+            (tmp_path / "config.json").write_text(config)
+        with pytest.raises(ValueError, match="will not be overwritten"):
+            WaveGAN(**SMALL).save_to_preset(tmp_path)
+        assert (tmp_path / "thesis.txt").read_text() == "x"
+
+
+def test_a_replaced_preset_keeps_its_card_and_survives_a_failure(tmp_path, monkeypatch):
+    folder, model = tmp_path / "p", WaveGAN(**SMALL)
+    model.save_to_preset(folder)
+    (folder / "README.md").write_text("card")
+    model.save_to_preset(folder)
+    assert (folder / "README.md").read_text() == "card"
+
+    def fail(self, target):
+        if self.name == "new":
+            raise OSError("disk gone")
+        return rename(self, target)
+
+    rename = Path.rename
+    monkeypatch.setattr(Path, "rename", fail)
+    with pytest.raises(OSError, match="disk gone"):
+        model.save_to_preset(folder)
+    assert (folder / "README.md").read_text() == "card" and WaveGAN.from_preset(folder)
