@@ -7,8 +7,14 @@ from tf_audio_gan import WaveGAN
 from tf_audio_gan.audio.synthetic import drum_hits
 from tf_audio_gan.health import Diversity, Health, spread
 
-# d/adversarial, d/gradient_penalty and g/adversarial of every 300th step of a WaveGAN on recorded drums (d = 16)
-HEALTHY = [(-11.7, 0.264, -4.1), (-11.5, 0.246, -12.9), (-12.4, 0.293, -15.1), (-9.1, 0.17, 6.0), (-5.6, 0.08, -1.3)]
+# d/adversarial, d/gradient_penalty, g/adversarial at steps 50, 650, 1250, 1850, 3050 of zoo/wavegan_drums' run
+HEALTHY = [
+    (-11.7, 0.264, -4.13),
+    (-8.93, 0.162, -6.5),
+    (-7.61, 0.124, -3.84),
+    (-5.82, 0.0839, -1.31),
+    (-5.78, 0.0885, -0.0521),
+]
 
 
 class Model:

@@ -119,8 +119,8 @@ def test_a_lost_worker_ends_all_and_a_restart_goes_on(sounds, tmp_path):
         wait_for_step(run, 10, tmp_path, processes)
         processes[1].kill()
         assert processes[0].wait(LIMIT) == 1
-    last = said(tmp_path, 0).strip().splitlines()[-1]
-    assert last.startswith("error: worker 0 of 2 stops: another worker has ended") and "start all workers again" in last
+    (last,) = (line for line in said(tmp_path, 0).splitlines() if line.startswith("error: "))
+    assert "worker 0 of 2 stops: another worker has ended" in last and "start all workers again" in last
     reached = last_step(run)
     with workers(tmp_path, arguments, arguments) as processes:
         wait_for_step(run, reached + 10, tmp_path, processes)

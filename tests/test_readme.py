@@ -51,5 +51,5 @@ def test_its_commands_and_options_exist():
         command, *words = line.split()
         known = {option for p in group.commands[command].params for option in p.opts}
         assert {w for w in words if w.startswith("--")} <= known, line
-    for target in re.findall(r"make ([a-z-]+)", README):
+    for target in re.findall(r"^make ([a-z-]+)", README, flags=re.M):
         assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), flags=re.M), target

@@ -50,6 +50,13 @@ def test_louder_than_full_scale_survives_in_shards(tmp_path, write):
         assert np.abs(a - b).max() < 2 / 32768
 
 
+def test_quiet_sounds_keep_their_resolution_in_shards(tmp_path, write):
+    write("quiet.wav", 5e-4 * np.sin(np.arange(4000) / 9), subtype="FLOAT")
+    prepare_sounds(tmp_path / "sounds", tmp_path / "out", workers=1, progress=False)
+    a, b = (Sounds(tmp_path / p, length=4000, normalize="peak").batch(0, 1)[0] for p in ("sounds", "out"))
+    assert np.abs(a - b).max() < 1e-3
+
+
 def test_tfrecorddataset_reads_them(shards):
     import tensorflow as tf
 

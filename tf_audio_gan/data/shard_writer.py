@@ -16,6 +16,8 @@ from tf_audio_gan.data.decoders import SoundfileReader, UnreadableSound, reason_
 from tf_audio_gan.data.resample import fit_length, resampled_blocks
 from tf_audio_gan.data.shards import FRAMING
 
+HEADROOM = 3  # powers of two above the file's own peak, which resampling may pass
+
 
 def write_atomically(path, write):
     """Lets `write(file)` fill a temporary file, then puts it in place.
@@ -99,7 +101,8 @@ def _write_clip(file, path, clip, settings, stopped):
     Samples beyond 1.0 are scaled down. Quiet sounds are scaled up by a power of two, which keeps 16-bit ones exact.
     """
     offset = file.tell() + FRAMING - 4
-    scale = 1 / clip["peak"] if clip["peak"] > 1 else 2.0 ** math.floor(-math.log2(clip["peak"]))
+    power = math.floor(-math.log2(clip["peak"])) - HEADROOM
+    scale = 2.0**power if power > 0 else min(1.0, 1 / clip["peak"])
     for record in _records(path, clip["frames"], settings, stopped):
         if not np.isfinite(record).all():
             raise UnreadableSound("changed since it was scanned: NaN or infinite samples now")
