@@ -5,7 +5,7 @@ run.py. The machine needs Python, numpy and PyTorch; TensorFlow is neither packe
 
     python OUT/run.py RESULTS --minutes 25        # and the same again to go on
 
-RESULTS/run then holds preset/, log.csv, logs/ (TensorBoard), sounds/, contact_sheet.png and checkpoints/.
+RESULTS/run then holds preset/, log.csv, logs/ (TensorBoard), generated/, contact_sheet.png and checkpoints/.
 """
 
 import argparse
