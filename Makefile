@@ -3,7 +3,7 @@ VENV ?= .venv
 PYTHON ?= $(shell for p in python3.12 python3.11 python3.13 python3; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && { echo $$p; break; }; done)
 BIN = $(VENV)/bin
-export TF_CPP_MIN_LOG_LEVEL ?= 2
+export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 # What the package needs but for TensorFlow, and the tests that hold on PyTorch alone.
 WITHOUT_TENSORFLOW = 'keras>=3.15' numpy librosa soundfile soxr typer rich tensorboard matplotlib pytest psutil

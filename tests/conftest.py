@@ -1,6 +1,7 @@
 """Two logical CPU devices for the replica tests, and small things every test may use."""
 
 import os
+import sys
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -30,6 +31,28 @@ def pytest_configure(config):
 @pytest.fixture
 def rng():
     return np.random.default_rng(0)
+
+
+@pytest.fixture
+def command(monkeypatch, capfd):
+    """Runs a command in this process: (exit status, standard output, standard error)."""
+
+    from tf_audio_gan.cli import main
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["tf-audio-gan", *map(str, arguments)])
+        monkeypatch.setenv("COLUMNS", "300")
+        try:
+            main()
+            status = 0
+        except SystemExit as end:
+            status = end.code if isinstance(end.code, int) else int(end.code is not None)
+            if isinstance(end.code, str):
+                print(end.code, file=sys.stderr)
+        captured = capfd.readouterr()
+        return status, captured.out, captured.err
+
+    return call
 
 
 @pytest.fixture(autouse=os.environ.get("KERAS_BACKEND") == "torch")

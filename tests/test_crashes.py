@@ -15,7 +15,6 @@ import soundfile
 from tests.test_training import MODEL, RECIPE, TRAIN, assert_same, checkpoints, start, wait_for
 from tf_audio_gan import WaveGAN, train
 from tf_audio_gan.audio.synthetic import write_drum_hits
-from tf_audio_gan.cli import main
 
 KILLS = [2, pytest.param(20, marks=pytest.mark.soak)]
 PREPARE = """
@@ -44,24 +43,6 @@ def sounds(tmp_path_factory):
     folder = tmp_path_factory.mktemp("data") / "hits"
     write_drum_hits(folder, 12, seed=1)
     return folder
-
-
-@pytest.fixture
-def command(monkeypatch, capfd):
-    """Runs a command in this process: (exit status, what it printed)."""
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["tf-audio-gan", *map(str, arguments)])
-        monkeypatch.setenv("COLUMNS", "300")
-        try:
-            main()
-            status = 0
-        except SystemExit as end:
-            status = end.code
-        captured = capfd.readouterr()
-        return status, captured.out, captured.err
-
-    return call
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """Trains the packed recipe on this machine, without a network: python run.py RESULTS --minutes 25.
 
 The same command again goes on where the last one stopped. RESULTS/run gets preset/, log.csv, logs/ (TensorBoard),
-generated/, contact_sheet.png and checkpoints/. Needs Python with numpy and PyTorch; everything else is beside this file.
+generated/, contact_sheet.png and checkpoints/. Needs Python with numpy and PyTorch; all else is beside this file.
 """
 
 import argparse

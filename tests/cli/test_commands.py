@@ -2,13 +2,11 @@
 
 import json
 import socket
-import sys
 
 import numpy as np
 import pytest
 
 from tf_audio_gan.audio.synthetic import write_drum_hits
-from tf_audio_gan.cli import main
 
 RECIPE = """
 [model]
@@ -20,26 +18,6 @@ critic_steps = 1
 [train]
 batch_size = 4
 """
-
-
-@pytest.fixture
-def run(monkeypatch, capfd):
-    """Runs a command in this process: (exit status, standard output, standard error)."""
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["tf-audio-gan", *map(str, arguments)])
-        monkeypatch.setenv("COLUMNS", "300")
-        try:
-            main()
-            status = 0
-        except SystemExit as end:
-            status = end.code if isinstance(end.code, int) else int(end.code is not None)
-            if isinstance(end.code, str):
-                print(end.code, file=sys.stderr)
-        captured = capfd.readouterr()
-        return status, captured.out, captured.err
-
-    return call
 
 
 @pytest.fixture(scope="module")
@@ -54,27 +32,27 @@ def places(tmp_path_factory):
     return base
 
 
-def test_from_sounds_to_a_saved_model(run, places):
-    status, out, _ = run("prepare", places / "sounds", places / "shards", "--sample-rate", 16000, "--workers", 1)
+def test_from_sounds_to_a_saved_model(command, places):
+    status, out, _ = command("prepare", places / "sounds", places / "shards", "--sample-rate", 16000, "--workers", 1)
     assert status == 0 and "8 clips" in out and "broken.flac" in out
     options = ("--run-dir", places / "run", "--steps", 3, "--seed", 4)
     trained = ("train", places / "recipe.toml", places / "shards", *options)
-    status, out, _ = run(*trained)
+    status, out, _ = command(*trained)
     assert status == 0 and "finished at step 3" in out and str(places / "run" / "preset") in out
     assert json.loads((places / "run" / "preset" / "config.json").read_text())["config"]["seed"] == 4
-    status, out, _ = run(*trained)
+    status, out, _ = command(*trained)
     assert status == 0 and "finished before at step 3" in out, "running it again has nothing to do"
-    status, out, _ = run("generate", places / "run" / "preset", "--n", 3, "--out", places / "out")
+    status, out, _ = command("generate", places / "run" / "preset", "--n", 3, "--out", places / "out")
     assert status == 0 and len(list((places / "out").glob("*.wav"))) == 3
-    status, out, _ = run("export", places / "run" / "preset", places / "exported" / "hits")
+    status, out, _ = command("export", places / "run" / "preset", places / "exported" / "hits")
     assert status == 0 and (places / "exported" / "hits" / "1" / "saved_model.pb").is_file()
     assert f"tf-audio-gan serve {places / 'exported' / 'hits'}" in out
 
 
-def test_version_and_help(run):
-    assert run("--version")[:2] == (0, "tf-audio-gan 0.1.0\n")
-    for command in ("prepare", "train", "generate", "export", "serve", "demo"):
-        status, out, _ = run(command, "--help")
+def test_version_and_help(command):
+    assert command("--version")[:2] == (0, "tf-audio-gan 0.1.0\n")
+    for name in ("prepare", "train", "generate", "export", "serve", "demo"):
+        status, out, _ = command(name, "--help")
         assert status == 0 and "--help" in out
 
 
@@ -129,16 +107,16 @@ def preset(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("command, message", WRONG, ids=[w[0].replace("{b}/", "") for w in WRONG])
-def test_wrong_inputs_get_one_clear_line(run, places, preset, command, message):
+@pytest.mark.parametrize("words, message", WRONG, ids=[w[0].replace("{b}/", "") for w in WRONG])
+def test_wrong_inputs_get_one_clear_line(command, places, preset, words, message):
     before = sorted(p.relative_to(places) for p in places.rglob("*"))
-    status, out, err = run(*command.format(b=places, preset=preset).split())
+    status, out, err = command(*words.format(b=places, preset=preset).split())
     said = " ".join((out + err).replace("│", " ").split())
     assert status in (1, 2) and message in said and "Traceback" not in said
     assert sorted(p.relative_to(places) for p in places.rglob("*")) == before, "a wrong input must leave nothing behind"
 
 
-def test_a_port_in_use_is_named(run, preset, tmp_path):
+def test_a_port_in_use_is_named(command, preset, tmp_path):
     from tf_audio_gan import export
 
     export(str(preset), tmp_path / "m")
@@ -146,21 +124,21 @@ def test_a_port_in_use_is_named(run, preset, tmp_path):
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        status, _, err = run("serve", tmp_path / "m", "--rest-port", port)
+        status, _, err = command("serve", tmp_path / "m", "--rest-port", port)
     assert status == 1 and str(port) in err and "in use" in err
 
 
-def test_a_recipe_for_another_model_is_named(run, places):
+def test_a_recipe_for_another_model_is_named(command, places):
     recipe = ("--run-dir", places / "r", "--recipe", places / "recipe.toml")
-    status, _, err = run("train", "melgan", places / "sounds", *recipe)
+    status, _, err = command("train", "melgan", places / "sounds", *recipe)
     assert status == 1 and "is a recipe for wavegan, not melgan" in err
 
 
 @pytest.mark.soak
-def test_the_demo_does_what_it_says(run, tmp_path):
+def test_the_demo_does_what_it_says(command, tmp_path):
     from tf_audio_gan.audio.io import read_audio
 
-    status, out, _ = run("demo", "--out", tmp_path / "demo", "--minutes", 0.2)
+    status, out, _ = command("demo", "--out", tmp_path / "demo", "--minutes", 0.2)
     assert status == 0 and (tmp_path / "demo" / "listen.html").stat().st_size > 100_000
     served, _ = read_audio(tmp_path / "demo" / "served" / "seed_2.wav")
     made, _ = read_audio(next((tmp_path / "demo" / "generated").glob("0002*.wav")))
