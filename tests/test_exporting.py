@@ -113,7 +113,7 @@ def test_versions_count_up_and_are_never_overwritten(model, exported):
     assert exported.name == "1" and export(model, base).name == "2" and export(model, base, version=7).name == "7"
     with pytest.raises(ValueError, match="7 exists and will not be overwritten. Use version=8"):
         export(model, base, version=7)
-    with pytest.raises(ValueError, match="version must be a whole number from 1. Received: version=0"):
+    with pytest.raises(ValueError, match="version must be a whole number from 1 and below 2.63. Received: version=0"):
         export(model, base, version=0)
     assert sorted(p.name for p in base.iterdir()) == ["1", "2", "7"]
     assert json.loads((exported / "assets.extra" / "model_card.json").read_text())["sample_rate"] == 22050
