@@ -1,6 +1,7 @@
 """The commands. Each is a thin layer over a public function; the words it prints are for people."""
 
 import os
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -104,7 +105,7 @@ def train(
     _say_skipped(result.skipped, run_dir / "skipped.txt")
     print(f"preset:   {result.preset}\nsounds:   {run_dir / 'generated'}\npicture:  {result.contact_sheet}")
     print(
-        f"curves:   tensorboard --logdir {run_dir / 'logs'}\nmore:     tf-audio-gan generate {result.preset} --out more"
+        f"curves:   tensorboard --logdir {run_dir / 'logs'}\nmore:     tf-audio-gan generate {_quoted(result.preset)} --out more"
     )
     if result.ended.startswith("diverged"):
         sys.exit(f"{result.ended}; the preset is of the last healthy checkpoint, at step {result.step}")
@@ -136,7 +137,7 @@ def export(
     """Write a SavedModel for TensorFlow Serving."""
     _load_keras()
     folder = tf_audio_gan.export(preset, out, version=version)
-    print(f"{folder}\nserve it: tf-audio-gan serve {out}")
+    print(f"{folder}\nserve it: tf-audio-gan serve {_quoted(out)}")
 
 
 @app.command()
@@ -164,6 +165,10 @@ def demo(
     from tf_audio_gan.cli.demo import run_demo
 
     run_demo(out, minutes)
+
+
+def _quoted(path):
+    return shlex.quote(str(path))
 
 
 def _say_served(server, folders):
