@@ -104,9 +104,8 @@ def train(
     print(f"{result.ended} at step {result.step}")
     _say_skipped(result.skipped, run_dir / "skipped.txt")
     print(f"preset:   {result.preset}\nsounds:   {run_dir / 'generated'}\npicture:  {result.contact_sheet}")
-    print(
-        f"curves:   tensorboard --logdir {run_dir / 'logs'}\nmore:     tf-audio-gan generate {_quoted(result.preset)} --out more"
-    )
+    print(f"curves:   tensorboard --logdir {_quoted(run_dir / 'logs')}")
+    print(f"more:     tf-audio-gan generate {_quoted(result.preset)} --out more")
     if result.ended.startswith("diverged"):
         sys.exit(f"{result.ended}; the preset is of the last healthy checkpoint, at step {result.step}")
     if result.ended == "interrupted":
