@@ -9,7 +9,7 @@ EXTRAS = {
     "cuda": ["tensorflow[and-cuda]>=2.17"],
     "io": ["tensorflow-io==0.37.1"],
     "serve": ["uvicorn>=0.30", "orjson>=3.10"],
-    "dev": ["pytest>=8", "ruff>=0.9", "psutil>=5.9"],
+    "dev": ["pytest>=8", "ruff>=0.9", "scipy>=1.11", "pyyaml>=6"],
 }
 EXTRAS["dev"] += EXTRAS["serve"]
 
