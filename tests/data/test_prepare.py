@@ -12,9 +12,14 @@ import pytest
 from tf_audio_gan import Sounds, prepare_sounds
 
 SCRIPT = """
-import sys
+import sys, time
 from tf_audio_gan.data import prepare
 prepare.SHARD_BYTES = {shard_bytes}
+write = prepare.write_shard
+def slowly(*arguments):
+    time.sleep({pause})  # so that there is time to stop it, however fast the machine
+    return write(*arguments)
+prepare.write_shard = slowly
 if __name__ == "__main__":
     prepare.prepare_sounds(sys.argv[1], sys.argv[2], workers={workers}, progress=False)
 """
@@ -24,9 +29,9 @@ def digest(out):
     return {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(out.iterdir())}
 
 
-def start(tmp_path, folder, out, workers, shard_bytes=50_000):
+def start(tmp_path, folder, out, workers, shard_bytes=50_000, pause=0.0):
     script = tmp_path / f"prepare{workers}.py"
-    script.write_text(SCRIPT.format(workers=workers, shard_bytes=shard_bytes))
+    script.write_text(SCRIPT.format(workers=workers, shard_bytes=shard_bytes, pause=pause))
     return subprocess.Popen(
         [sys.executable, script, folder, out],
         env=os.environ | {"PYTHONPATH": os.getcwd()},
@@ -64,7 +69,7 @@ def test_stopped_and_continued_gives_the_same_bytes(write, tmp_path, how, monkey
     for i in range(60):
         write(f"{i}.flac", seconds=5, rate=44100)
     folder, out = tmp_path / "sounds", tmp_path / "out"
-    process = start(tmp_path, folder, out, workers=1, shard_bytes=400_000)
+    process = start(tmp_path, folder, out, workers=1, shard_bytes=400_000, pause=0.2)
     deadline = time.time() + 60
     while len(list(out.glob("*.tfrecord"))) < 2 and time.time() < deadline:
         time.sleep(0.002)
@@ -85,7 +90,7 @@ def test_stopped_and_continued_gives_the_same_bytes(write, tmp_path, how, monkey
 def test_killed_processes_do_not_outlive_their_parent(write, tmp_path):
     for i in range(60):
         write(f"{i}.flac", seconds=5, rate=44100)
-    process = start(tmp_path, tmp_path / "sounds", tmp_path / "out", workers=2, shard_bytes=400_000)
+    process = start(tmp_path, tmp_path / "sounds", tmp_path / "out", workers=2, shard_bytes=400_000, pause=0.2)
     deadline = time.time() + 60
     while not list((tmp_path / "out").glob("*.tfrecord")) and time.time() < deadline:
         time.sleep(0.002)
