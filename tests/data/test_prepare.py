@@ -12,7 +12,7 @@ import pytest
 from tf_audio_gan import Sounds, prepare_sounds
 
 SCRIPT = """
-import sys, time
+import signal, sys, time
 from tf_audio_gan.data import prepare
 prepare.SHARD_BYTES = {shard_bytes}
 write = prepare.write_shard
@@ -21,6 +21,7 @@ def slowly(*arguments):
     return write(*arguments)
 prepare.write_shard = slowly
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests run in the background
     prepare.prepare_sounds(sys.argv[1], sys.argv[2], workers={workers}, progress=False)
 """
 
