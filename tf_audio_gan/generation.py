@@ -106,8 +106,8 @@ def _given(model, latents):
     source = latents if isinstance(latents, str | Path) else "latents"
     try:
         array = np.load(latents, allow_pickle=False) if isinstance(latents, str | Path) else np.asarray(latents)
-    except ValueError as error:
-        raise ValueError(f"{source} is no .npy file of numbers: {error}") from None
+    except ValueError:
+        raise ValueError(f"{source} is no .npy file of numbers, as `generate` writes them (latents.npy)") from None
     if array.ndim != 2 or array.shape[1] != model.latent_dim or not len(array) or array.dtype.kind not in "fiu":
         raise ValueError(
             f"{source} must hold float32 [n, {model.latent_dim}]. Received: {array.dtype}, shape {array.shape}"
