@@ -13,6 +13,7 @@ import time
 import pytest
 import tensorflow as tf
 
+from tf_audio_gan.serving.client import Client
 from tf_audio_gan.serving.exports import models_from_paths
 from tf_audio_gan.serving.server import Server
 
@@ -198,7 +199,9 @@ def test_the_records_of_tensorflow_serving_are_read(warm, serve):
     request.model_spec.signature_name = "two"
     request.inputs["a"].CopyFrom(tf.make_tensor_proto([[1.0, 2.0]]))
     request.inputs["b"].CopyFrom(tf.make_tensor_proto([1]))
-    serve({"warm": warm(log.SerializeToString())})
+    server, _ = serve({"warm": warm(log.SerializeToString())})
+    (version,) = Client(server.url, model="warm").status()
+    assert version["state"] == "AVAILABLE"
 
 
 def test_paths_become_names(base, tmp_path):
