@@ -1,7 +1,5 @@
 """The commands. Each is a thin layer over a public function; the words it prints are for people."""
 
-import os
-import shlex
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -9,6 +7,7 @@ from typing import Annotated
 import typer
 
 import tf_audio_gan
+from tf_audio_gan.cli.common import Preset, load_keras, quoted, say_skipped
 
 app = typer.Typer(
     name="tf-audio-gan",
@@ -17,35 +16,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-Preset = Annotated[str, typer.Argument(metavar="PRESET", help="A preset's folder, or its name in the zoo.")]
-SHOWN_SKIPPED = 10
-
-
-def _load_keras(tensorflow_for=None):
-    """Imports Keras; refuses another backend than TensorFlow where `tensorflow_for` names what needs that."""
-    if "keras" not in sys.modules:
-        _import_quietly()
-    if tensorflow_for:
-        from tf_audio_gan import backend
-
-        backend.require_tensorflow(tensorflow_for)
-
-
-def _import_quietly():
-    """Imports Keras without the start-up notes that TensorFlow's C++ side writes past every log level."""
-    sys.stderr.flush()
-    kept, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, 2)
-    try:
-        import keras  # noqa: F401
-    except ModuleNotFoundError as error:
-        if error.name != "tensorflow":
-            raise
-        raise ImportError("TensorFlow is not installed. Install it, or set KERAS_BACKEND=torch for PyTorch.") from None
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(null)
 
 
 def _version(asked: bool):
@@ -75,7 +45,7 @@ def prepare(
         sounds, out, sample_rate=sample_rate, channels=channels, labels=labels, workers=workers
     )
     print(f"{out}: {report['clips']} clips, {report['seconds']:.0f} s at {sample_rate} Hz, {report['shards']} shards")
-    _say_skipped(report["skipped"], out / "index.json")
+    say_skipped(report["skipped"], out / "index.json")
 
 
 @app.command()
@@ -92,7 +62,7 @@ def train(
     precision: Annotated[str | None, typer.Option(help="float32, or bfloat16 for the layers' arithmetic.")] = None,
 ):
     """Train on a folder of sounds. Ctrl-C saves; the same command goes on."""
-    _load_keras()
+    load_keras()
     from tf_audio_gan.recipes import load_recipe
 
     source = model if recipe is None else str(recipe)
@@ -102,10 +72,10 @@ def train(
     options = {"steps": steps, "max_minutes": max_minutes, "seed": seed, "precision": precision}
     result = tf_audio_gan.train(source, sounds, run_dir, **options, decoder=decoder, devices=devices)
     print(f"{result.ended} at step {result.step}")
-    _say_skipped(result.skipped, run_dir / "skipped.txt")
+    say_skipped(result.skipped, run_dir / "skipped.txt")
     print(f"preset:   {result.preset}\nsounds:   {run_dir / 'generated'}\npicture:  {result.contact_sheet}")
-    print(f"curves:   tensorboard --logdir {_quoted(run_dir / 'logs')}")
-    print(f"more:     tf-audio-gan generate {_quoted(result.preset)} --out more")
+    print(f"curves:   tensorboard --logdir {quoted(run_dir / 'logs')}")
+    print(f"more:     tf-audio-gan generate {quoted(result.preset)} --out more")
     if result.ended.startswith("diverged"):
         sys.exit(f"{result.ended}; the preset is of the last healthy checkpoint, at step {result.step}")
     if result.ended == "interrupted":
@@ -122,7 +92,7 @@ def generate(
     latents: Annotated[Path | None, typer.Option(help="Instead of seeds: a latents.npy of an earlier call.")] = None,
 ):
     """Make sounds from a preset."""
-    _load_keras()
+    load_keras()
     made = tf_audio_gan.generate(preset, out, n=n, seed=seed, interpolate=interpolate, latents=latents)
     print(f"{len(made.files)} sounds in {out}, picture: {made.picture}")
 
@@ -134,9 +104,9 @@ def export(
     version: Annotated[int | None, typer.Option(help="Default: one more than the largest there.")] = None,
 ):
     """Write a SavedModel for TensorFlow Serving."""
-    _load_keras()
+    load_keras()
     folder = tf_audio_gan.export(preset, out, version=version)
-    print(f"{folder}\nserve it: tf-audio-gan serve {_quoted(out)}")
+    print(f"{folder}\nserve it: tf-audio-gan serve {quoted(out)}")
 
 
 @app.command()
@@ -146,7 +116,7 @@ def serve(
     host: Annotated[str, typer.Option(help="Address to listen on; there is no authentication.")] = "127.0.0.1",
 ):
     """Answer REST requests for exported models as TensorFlow Serving does."""
-    _load_keras(tensorflow_for="servers of exported models")
+    load_keras(tensorflow_for="servers of exported models")
     from tf_audio_gan.serving.exports import models_from_paths
     from tf_audio_gan.serving.server import Server
 
@@ -160,14 +130,10 @@ def demo(
     minutes: Annotated[float, typer.Option(min=0.05, help="Training time.")] = 1.0,
 ):
     """From drum sounds to a trained model, a REST prediction and a page to listen to, in two minutes."""
-    _load_keras(tensorflow_for="the demo's export and server")
+    load_keras(tensorflow_for="the demo's export and server")
     from tf_audio_gan.cli.demo import run_demo
 
     run_demo(out, minutes)
-
-
-def _quoted(path):
-    return shlex.quote(str(path))
 
 
 def _say_served(server, folders):
@@ -175,13 +141,3 @@ def _say_served(server, folders):
         print(f"serving {folder} at {server.url}/v1/models/{name}")
     example = '{"signature_name": "from_seed", "instances": [0]}'
     print(f"try: curl -d '{example}' {server.url}/v1/models/{next(iter(folders))}:predict", flush=True)
-
-
-def _say_skipped(skipped, full_list):
-    if not skipped:
-        return
-    print(f"skipped {len(skipped)} files:")
-    for path, reason in skipped[:SHOWN_SKIPPED]:
-        print(f"  {path}: {reason}")
-    if len(skipped) > SHOWN_SKIPPED:
-        print(f"  ... and {len(skipped) - SHOWN_SKIPPED} more, all in {full_list}")
