@@ -66,7 +66,7 @@ class AudioGAN(keras.Model):
         self.ema_generator.trainable = False
         self.discriminator = make_discriminator()
         self.means = {name: keras.metrics.Mean(name=name) for name in loss_weights}
-        self.config = {}
+        self.config, self.phase = {}, None
         self.built = True
 
     def call(self, latents, training=False):
@@ -111,12 +111,42 @@ class AudioGAN(keras.Model):
         self.optimizer.build(self.generator.trainable_variables)
         self.d_optimizer.build(self.discriminator.trainable_variables)
 
+    def phase_at(self, step):
+        """What kind of step comes after `step` generator steps: a Python value that `updates` finds in `self.phase`.
+
+        A model whose training changes on the way (a discriminator that starts later, a network that grows) overrides
+        this; each phase is traced once, and a resumed run enters the phase it left.
+        """
+        return None
+
+    def make_train_function(self, force=False):
+        """As Keras' own, with one traced function for each phase; the host counts the steps."""
+        self._taken = backend.whole(self.optimizer.iterations)
+        if self.train_function is not None and not force:
+            return
+        functions = {}
+
+        def step_in_phase(iterator):
+            self.phase = self.phase_at(self._taken)
+            if self.phase not in functions:
+                super(AudioGAN, self).make_train_function(force=True)
+                functions[self.phase], self.train_function = self.train_function, step_in_phase
+            self._taken += self.steps_per_execution
+            return functions[self.phase](iterator)
+
+        self.train_function = step_in_phase
+
     @backend.no_gradients()
     def train_step(self, data):
-        """`critic_steps` discriminator steps, one generator step: each on examples and random numbers of its own."""
+        """One generator step and what belongs to it (`updates`), the moving average, the logs."""
         batch, _, _ = keras.utils.unpack_x_y_sample_weight(data)
         step = backend.steps_taken(self.optimizer)
-        parts = self._split(self._checked(batch))
+        self.updates(self._split(self._checked(batch)), step)
+        self._average(step)
+        return {name: backend.as_log(mean.result()) for name, mean in self.means.items()}
+
+    def updates(self, parts, step):
+        """`critic_steps` discriminator steps, one generator step: each on examples and random numbers of its own."""
         for k, part in enumerate(parts):
             draws = backend.Draws(self.seed, step, ("d", k))
             self._update(self.discriminator, self.d_optimizer, self.discriminator_loss, part, draws)
@@ -126,8 +156,6 @@ class AudioGAN(keras.Model):
         self._update(
             self.generator, self.optimizer, self.generator_loss, parts[-1], backend.Draws(self.seed, step, ("g",))
         )
-        self._average(step)
-        return {name: backend.as_log(mean.result()) for name, mean in self.means.items()}
 
     def _checked(self, batch):
         """The batch as float32; ValueError unless it is audio [batch, length, channels] in floating point."""
@@ -159,12 +187,20 @@ class AudioGAN(keras.Model):
     def _update(self, network, optimizer, loss, part, draws):
         def total():
             terms = loss(part, draws)
-            weighted = [self.loss_weights[name] * term for name, term in terms.items() if self.loss_weights[name]]
-            return sum(weighted) / backend.replicas()[1], terms
+            return self.total(terms), terms
 
         variables = network.trainable_variables
         gradients, terms = backend.gradients(total, variables)
         backend.apply_gradients(optimizer, gradients, variables)
+        self.watch(terms)
+
+    def total(self, terms):
+        """The weighted sum of loss terms, divided by the replicas over which its gradients are summed."""
+        weighted = [self.loss_weights[name] * term for name, term in terms.items() if self.loss_weights[name]]
+        return sum(weighted) / backend.replicas()[1]
+
+    def watch(self, terms):
+        """Enters terms into the means that are logged."""
         for name, term in terms.items():
             self.means[name].update_state(term)
 
