@@ -8,6 +8,7 @@ so there the host counts the steps and draws, and the device is handed the numbe
 
 import contextlib
 import functools
+import math
 import zlib
 
 import keras
@@ -16,7 +17,7 @@ from keras import ops
 
 from tf_audio_gan.threefry import threefry, threefry_on_host, unit
 
-_SEEDED = 0x5EED  # second counter word of the draws that a sound's own seed makes
+_SEEDED, _NOISE = 0x5EED, 0x2015E  # second counter words of the draws that a sound's own seed makes
 
 
 def _on_torch():
@@ -121,6 +122,84 @@ def input_gradient(function, x):
         tape.watch(x)
         y = function(x)
     return tape.gradient(y, x)
+
+
+def pullback(function, variables):
+    """A tensor, and how its gradients carry over to the variables it was made from.
+
+    So one forward pass of a generator serves the discriminator's update and, after it, the generator's own.
+
+    Args:
+        function: takes nothing, returns a tensor.
+        variables: list of Keras variables.
+
+    Returns:
+        (the tensor, without its history; gradient of a scalar with respect to it -> list of gradients with respect to
+        `variables`, to be called once).
+    """
+    require_training()
+    values = [v.value for v in variables]
+    if _on_torch():
+        import torch
+
+        with torch.enable_grad():
+            y = function()
+        return y.detach(), lambda slope: torch.autograd.grad(y, values, slope, allow_unused=True)
+    import tensorflow as tf
+
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(values)
+        y = function()
+    return y, lambda slope: tape.gradient(y, values, output_gradients=slope)
+
+
+def gradient_at(function, x):
+    """Gradient of a scalar with respect to a tensor.
+
+    Args:
+        function: x -> (scalar loss, dict of tensors).
+        x: float tensor of any shape.
+
+    Returns:
+        (gradient of x's shape, `function`'s second value).
+    """
+    require_training()
+    if _on_torch():
+        import torch
+
+        x = x.detach().requires_grad_()
+        with torch.enable_grad():
+            loss, rest = function(x)
+        return torch.autograd.grad(loss, x)[0], {k: v.detach() for k, v in rest.items()}
+    import tensorflow as tf
+
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(x)
+        loss, rest = function(x)
+    return tape.gradient(loss, x), rest
+
+
+def compiled(function):
+    """A function of tensors, made fast where the backend can: one graph for all lengths of axes 0 and 1.
+
+    Args:
+        function: tensors -> tensor, in keras.ops.
+
+    Returns:
+        A function of arrays that returns a numpy array.
+    """
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        graph = tf.function(function, autograph=False, reduce_retracing=True)
+
+        def call(*arrays):
+            shapes = [[None] * min(2, x.ndim) + list(x.shape[2:]) for x in arrays]
+            loose = [tf.TensorSpec(shape, x.dtype) for shape, x in zip(shapes, arrays, strict=True)]
+            return graph.get_concrete_function(*loose)(*[tf.constant(x) for x in arrays]).numpy()
+
+        return call
+    return no_gradients()(lambda *arrays: ops.convert_to_numpy(function(*map(ops.convert_to_tensor, arrays))))
 
 
 def apply_gradients(optimizer, gradients, variables):
@@ -256,6 +335,27 @@ def seeded_uniform(seeds, size):
     return unit(ops.reshape(both, (ops.shape(both)[0], both.shape[1] * 2)))[:, :size]
 
 
+def seeded_normal(seeds, first, count):
+    """Standard normal numbers for every seed, each named by its place: a stretch of an endless row.
+
+    Args:
+        seeds: int tensor [batch], any int64 value.
+        first: place of the first number, an integer or int64 scalar.
+        count: how many, an integer or scalar.
+
+    Returns:
+        float32 [batch, count]; within 5.8, as 24 bits allow (Box-Muller).
+    """
+    seeds = ops.cast(seeds, "int64")[:, None]
+    index = (ops.cast(first, "int64") + ops.arange(count, dtype="int64"))[None, :]
+    words = threefry((seeds, ops.right_shift(seeds, ops.cast(32, "int64"))), (index, _NOISE))
+    return _normal(*(unit(word) for word in words))
+
+
+def _normal(a, b):
+    return ops.sqrt(-2.0 * ops.log(1.0 - a)) * ops.cos(2.0 * math.pi * b)
+
+
 class Draws:
     """Random numbers named by (seed, step, salt): the same names, the same numbers.
 
@@ -279,6 +379,10 @@ class Draws:
             row_size *= n
         first_row = replicas()[0] * shape[0]
         return self._numbers(first_row * row_size, shape)
+
+    def normal(self, shape):
+        """As `uniform`, standard normal: float32 `shape`, within 5.8."""
+        return _normal(self.fold("radius").uniform(shape), self.fold("angle").uniform(shape))
 
     def shared_uniform(self, shape):
         """The same numbers on every replica: float32 `shape` in [0, 1)."""

@@ -14,7 +14,6 @@ from tf_audio_gan import backend, durable, pictures
 from tf_audio_gan.events import EventWriter
 
 _KEPT = 2
-_HEARD = 8
 
 
 class Checkpoints(keras.callbacks.Callback):
@@ -176,10 +175,17 @@ class Log(keras.callbacks.Callback):
 
 
 class Summaries(keras.callbacks.Callback):
-    """TensorBoard: scalars with every line of the log; now and then the sounds of eight fixed seeds, heard and seen."""
+    """TensorBoard: scalars with every line of the log; now and then the model's `preview`, heard and seen.
 
-    def __init__(self, folder, minutes=2.0):
+    Args:
+        folder: gets the event files.
+        real: examples [n, length, channels]: what a model that answers sounds is given.
+        minutes: between two previews.
+    """
+
+    def __init__(self, folder, real, minutes=2.0):
         super().__init__()
+        self.real = real
         self.folder, self.minutes, self.due = str(folder), minutes, 0.0
 
     def on_train_begin(self, logs=None):
@@ -199,7 +205,7 @@ class Summaries(keras.callbacks.Callback):
         self.writer.close()
 
     def _sounds(self, step):
-        audio, rate = self.model.generate(_HEARD, seed=0), self.model.sample_rate
+        audio, rate = self.model.preview(self.real), self.model.sample_rate
         if np.isfinite(audio).all():
             self.writer.sounds("generated/audio", audio, rate, step)
             images = [pictures.spectrogram_rgb(sound, rate) for sound in audio]

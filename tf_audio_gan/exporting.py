@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from tf_audio_gan import backend, durable
+from tf_audio_gan.audio.io import wav_bytes
 from tf_audio_gan.models.gan import AudioGAN, from_preset
 
 
@@ -16,9 +17,10 @@ def export(preset, out, *, version=None):
     """Writes OUT/<version>/saved_model.pb with the generator alone.
 
     Signatures (all inputs and outputs with a leading batch dimension): those of the model's `signatures()`, e.g.
-    `serving_default` (latents to audio) and `from_seed` (one integer a row to audio), and `wav` (one integer a row to
-    `wav_bytes`, a 16-bit WAV file; base64 over REST). Core TensorFlow operations only. After writing, the file is
-    loaded again and compared with the model.
+    `serving_default` (latents or mels to audio) and `from_seed` (one integer a row to audio), and beside them their
+    forms with `wav_bytes` for audio (16-bit WAV files, base64 over REST): `wav`, and for vocoders `wav_to_wav`, which
+    refuses another sample rate than the model's. Core TensorFlow operations only. After writing, the file is loaded
+    again and every signature compared with the model's.
 
     Args:
         preset: an `AudioGAN`, or the handle of a preset.
@@ -73,11 +75,30 @@ def _version(out, version):
 
 
 def _functions(model):
-    """{signature name: concrete function}, the WAV form added."""
-    signatures = {name: (s.inputs, s.function) for name, s in model.signatures().items()}
-    inputs, audio = signatures["from_seed"]
-    signatures["wav"] = (inputs, lambda **tensors: {"wav_bytes": _encode(audio(**tensors)["audio"], model.sample_rate)})
-    return {name: _concrete(inputs, function) for name, (inputs, function) in signatures.items()}
+    """{signature name: concrete function}, the forms with WAV files added."""
+    functions = {}
+    for name, s in model.signatures().items():
+        functions[name] = _concrete(s.inputs, s.function)
+        if s.wav:
+            functions[s.wav] = _concrete(*_with_wav(s, model.sample_rate))
+    return functions
+
+
+def _with_wav(signature, sample_rate):
+    """Inputs and function of a signature whose audio, in and out, is WAV files: one string a sound."""
+    import tensorflow as tf
+
+    inputs, function = signature.inputs, signature.function
+    if "audio" not in inputs:
+        return inputs, lambda **tensors: {"wav_bytes": _encode(function(**tensors)["audio"], sample_rate)}
+
+    def one(wav):
+        return _encode(function(audio=_decode(wav, sample_rate)[None])["audio"], sample_rate)[0]
+
+    def each(wav_bytes):
+        return {"wav_bytes": tf.map_fn(one, wav_bytes, fn_output_signature=tf.string)}
+
+    return {"wav_bytes": ((None,), "string")}, each
 
 
 def _concrete(inputs, function):
@@ -96,11 +117,21 @@ def _encode(audio, sample_rate):
     return tf.map_fn(lambda x: tf.audio.encode_wav(x, sample_rate), audio, fn_output_signature=tf.string)
 
 
+def _decode(wav, sample_rate):
+    """A 16-bit PCM WAV file as audio [samples, 1], channels averaged; an error for another sample rate."""
+    import tensorflow as tf
+
+    audio, rate = tf.audio.decode_wav(wav)
+    message = f"the WAV file must have a sample rate of {sample_rate} Hz; received:"
+    with tf.control_dependencies([tf.debugging.Assert(tf.equal(rate, sample_rate), [message, rate])]):
+        return tf.reduce_mean(audio, axis=1, keepdims=True)
+
+
 def _save(model, functions, folder):
     import tensorflow as tf
 
     module = tf.Module()
-    module.generator_variables = [v.value for v in model.ema_generator.variables]
+    module.generator_variables = [v.value for v in model.served_network().variables]
     tf.saved_model.save(module, str(folder), signatures=functions)
 
 
@@ -111,26 +142,44 @@ def _write_extras(model, functions, folder, name):
     card = {"model": type(model).__name__, "sample_rate": model.sample_rate, "signatures": sorted(functions)}
     text = json.dumps({**model.get_config(), **card}, indent=2, default=list)
     (folder / "assets.extra" / "model_card.json").write_text(text + "\n", encoding="utf-8")
-    requests = [
-        (signature, {n: np.zeros([rows, *shape[1:]], dtype) for n, (shape, dtype) in _inputs(function).items()})
-        for signature, function in functions.items()
-        for rows in (1, 4)
-    ]
+    requests = []
+    for given, s in model.signatures().items():
+        for rows in (1, 4):
+            example = {n: np.zeros(_shape(shape, rows, s.steps), dtype) for n, (shape, dtype) in s.inputs.items()}
+            requests.append((given, example))
+            if s.wav:
+                requests.append((s.wav, _as_wav(example, model.sample_rate)))
     write_warmup_requests(folder, name, requests)
 
 
-def _inputs(function):
-    specs = function.structured_input_signature[1].values()
-    return {s.name: (s.shape.as_list(), s.dtype.as_numpy_dtype) for s in specs}
+def _shape(shape, rows, steps):
+    return [rows, *(steps if n is None else n for n in shape[1:])]
+
+
+def _as_wav(example, sample_rate):
+    if "audio" not in example:
+        return example
+    files = [wav_bytes(audio, sample_rate) for audio in example["audio"]]
+    return {"wav_bytes": np.array(files, object)}
 
 
 def _compare(model, folder):
+    """Every signature of the written model against the model's own, on random inputs."""
     import tensorflow as tf
 
-    seeds = np.array([0, 1], "int64")
-    loaded = tf.saved_model.load(str(folder)).signatures["from_seed"](seed=tf.constant(seeds))["audio"].numpy()
-    difference = float(np.abs(loaded - model.generate(2, seed=seeds)).max())
-    if not difference <= 1e-5:
-        raise ValueError(
-            f"the exported model's audio differs from the model's by {difference:g} (at most 1e-5 is right)"
-        )
+    loaded, rng = tf.saved_model.load(str(folder)).signatures, np.random.default_rng(0)
+    for name, s in model.signatures().items():
+        example = {n: tf.constant(_random(rng, _shape(shape, 2, s.steps), d)) for n, (shape, d) in s.inputs.items()}
+        for key, wanted in s.function(**example).items():
+            difference = float(np.abs(loaded[name](**example)[key].numpy() - wanted.numpy()).max())
+            if not difference <= 1e-5:
+                raise ValueError(
+                    f"the exported model's {key} ({name}) differs from the model's by {difference:g} "
+                    "(at most 1e-5 is right)"
+                )
+
+
+def _random(rng, shape, dtype):
+    if "int" in dtype:
+        return rng.integers(0, 1000, shape).astype(dtype)
+    return rng.uniform(-1, 1, shape).astype(dtype)

@@ -48,6 +48,8 @@ def generate(preset, out, *, n=16, seed=0, interpolate=0, latents=None):
         `Generated`.
     """
     model = preset if isinstance(preset, AudioGAN) else from_preset(preset)
+    if model.task != "generation":
+        raise ValueError(f"a {type(model).__name__} does not generate: it is for {model.task}")
     latents, names = _latents(model, n, seed, interpolate, latents)
     audio = model.generate_from(latents)
     out = Path(out)
@@ -65,6 +67,28 @@ def generate(preset, out, *, n=16, seed=0, interpolate=0, latents=None):
         picture = out / "contact_sheet.png"
         pictures.contact_sheet(picture, audio[:32], model.sample_rate, titles=names[:32])
     return Generated(audio, latents, names, files, picture)
+
+
+def write_previews(model, real, out):
+    """Writes what a model makes of given sounds (`AudioGAN.preview`), each beside the sound itself.
+
+    Args:
+        model: an `AudioGAN` that answers sounds: a vocoder.
+        real: float32 [n, samples, channels].
+        out: folder, gets real_0.wav, made_0.wav, ... and contact_sheet.png.
+
+    Returns:
+        Path of the picture: the sounds above, what was made of them below.
+    """
+    made, out = model.preview(real), Path(out)
+    with durable.writing(out):
+        out.mkdir(parents=True, exist_ok=True)
+        for i, pair in enumerate(zip(real, made, strict=True)):
+            for name, sound in zip(("real", "made"), pair, strict=True):
+                write_audio(out / f"{name}_{i}.wav", sound, model.sample_rate)
+        picture = out / "contact_sheet.png"
+        pictures.comparison_sheet(picture, real, made, model.sample_rate)
+    return picture
 
 
 def _remove_earlier(out):

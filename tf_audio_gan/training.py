@@ -89,7 +89,7 @@ def _train(recipe, sounds, run_dir, max_minutes, progress, replicas):
         run_folder.check(run_dir, recipe, sounds)
     with replicas.scope():
         model = recipe.build_model()
-        model.compile()
+        model.compile(*model.optimizers(recipe.train.learning_rate))
     shape = {name: getattr(model, name) for name in ("sample_rate", "length", "channels")}
     data = Sounds(sounds, **shape, progress=progress, **recipe.data)
     if progress:
@@ -106,8 +106,6 @@ def _run(model, data, recipe, run_dir, max_minutes, progress, replicas):
     checkpoints = Checkpoints(run_dir / "checkpoints", recipe.train.checkpoint_minutes, health)
     start = checkpoints.restore(model)
     replicas.check_same(start, data.fingerprint)
-    rate = recipe.train.learning_rate or model.default_optimizer().learning_rate
-    model.optimizer.learning_rate = model.d_optimizer.learning_rate = float(rate)
     stop = Stop(recipe.train.steps, max_minutes, replicas.agree)
     if start < recipe.train.steps:
         writers = _writers(model, data, recipe.train, run_dir, checkpoints, start) if replicas.chief else []
@@ -124,7 +122,9 @@ def _run(model, data, recipe, run_dir, max_minutes, progress, replicas):
 def _writers(model, data, options, run_dir, checkpoints, start):
     """The callbacks that write. What the log shows is found before it, and the log is written before the checkpoint."""
     log = Log(run_dir / "log.csv", options.batch_size * model.critic_steps, start)
-    return [Diversity(data.batch(0, 16)[0]), log, Summaries(run_dir / "logs"), checkpoints]
+    real = data.batch(0, 16)[0]
+    diversity = [Diversity(real)] if model.task == "generation" else []
+    return [*diversity, log, Summaries(run_dir / "logs", real[:8]), checkpoints]
 
 
 def _fit(model, data, options, start, callbacks, replicas):
@@ -169,11 +169,18 @@ def _finish(model, data, recipe, run_dir, ended, chief):
 def _publish(model, data, recipe, run_dir, preset, sheet, step):
     model.save_to_preset(preset, metadata=_metadata(recipe, data, step))
     recipe.write(preset / "recipe.toml")
-    made = generation.generate(model.in_float32(), run_dir / "generated", n=16, seed=0)
-    os.replace(made.picture, sheet)
+    made = _examples(model.in_float32(), data, run_dir / "generated")
+    os.replace(made, sheet)
     if data.skipped:
         lines = "".join(f"{path}: {reason}\n" for path, reason in data.skipped)
         durable.write_text(run_dir / "skipped.txt", lines)
+
+
+def _examples(model, data, out):
+    """Sounds of the trained model in a folder; returns their picture."""
+    if model.task == "generation":
+        return generation.generate(model, out, n=16, seed=0).picture
+    return generation.write_previews(model, data.batch(0, 8)[0], out)
 
 
 def _metadata(recipe, data, step):

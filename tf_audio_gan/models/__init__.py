@@ -5,20 +5,27 @@
 
 import importlib
 
-MODELS = {"wavegan": "WaveGAN"}
+MODELS = {
+    "wavegan": "WaveGAN",
+    "melgan": "MelGAN",
+    "multiband_melgan": "MultiBandMelGAN",
+    "parallel_wavegan": "ParallelWaveGAN",
+}
+_FOLDERS = {"multiband_melgan": "melgan"}  # where it is not the model's name
 
 
 def model_class(name):
     """The class of the model called `name`, e.g. "wavegan"; ValueError names those there are."""
     if not isinstance(name, str) or name not in MODELS:
         raise ValueError(f"there is no model called {name!r}. Models: {', '.join(MODELS)}")
-    return getattr(importlib.import_module(f"tf_audio_gan.models.{name}.{name}"), MODELS[name])
+    folder = _FOLDERS.get(name, name)
+    return getattr(importlib.import_module(f"tf_audio_gan.models.{folder}.{folder}"), MODELS[name])
 
 
 def recipes():
     """Every named recipe of every model: {name: {"model": {...}, "data": {...}, "train": {...}}}."""
     found = {}
-    for name in MODELS:
+    for name in dict.fromkeys(_FOLDERS.get(name, name) for name in MODELS):
         found |= importlib.import_module(f"tf_audio_gan.models.{name}.presets").RECIPES
     return found
 

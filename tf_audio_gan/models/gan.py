@@ -20,10 +20,14 @@ class Signature:
     Attributes:
         inputs: {name: (shape with None for the batch, dtype)}.
         function: keyword tensors -> {name: tensor}, in keras.ops.
+        wav: name under which an export adds the same with WAV files for audio ("wav"), or none.
+        steps: how long the axis of no fixed length is in examples and warm-up requests.
     """
 
     inputs: dict
     function: Callable
+    wav: str = ""
+    steps: int = 0
 
 
 class AudioGAN(keras.Model):
@@ -48,6 +52,8 @@ class AudioGAN(keras.Model):
         loss_weights: {term: weight}; a weight of 0 is watched, not trained on.
     """
 
+    task = "generation"
+
     def __init__(
         self, *, make_generator, make_discriminator, sample_rate, critic_steps, ema, seed, weight_clip, loss_weights,
         **kwargs,
@@ -68,6 +74,10 @@ class AudioGAN(keras.Model):
         self.means = {name: keras.metrics.Mean(name=name) for name in loss_weights}
         self.config, self.phase = {}, None
         self.built = True
+
+    def preview(self, real):
+        """Eight sounds that show how training goes: float32 [8, length, channels]; `real` is a batch of examples."""
+        return self.generate(8, seed=0)
 
     def call(self, latents, training=False):
         """Latents [batch, latent_dim] -> audio [batch, length, channels], by the generator's moving average."""
@@ -98,6 +108,17 @@ class AudioGAN(keras.Model):
         parts = [latents[i : i + batch_size] for i in range(0, len(latents), batch_size)]
         return np.concatenate([ops.convert_to_numpy(self(part)) for part in parts])
 
+    def default_d_optimizer(self):
+        """A fresh optimizer for the discriminator: of the generator's kind, unless a model says otherwise."""
+        return self.default_optimizer()
+
+    def optimizers(self, learning_rate=None):
+        """Both default optimizers, (generator's, discriminator's); a learning rate replaces their published ones."""
+        pair = self.default_optimizer(), self.default_d_optimizer()
+        if learning_rate is None:
+            return pair
+        return tuple(type(o).from_config({**o.get_config(), "learning_rate": float(learning_rate)}) for o in pair)
+
     def compile(self, g_optimizer=None, d_optimizer=None, **kwargs):
         """Sets the optimizers (default: the objective's published ones), each built on its own network's variables."""
         wrong = {"optimizer", "loss"} & kwargs.keys()
@@ -107,7 +128,7 @@ class AudioGAN(keras.Model):
                 f"Received: {', '.join(sorted(wrong)) or 'one optimizer for both'}"
             )
         super().compile(optimizer=g_optimizer or self.default_optimizer(), loss=None, **kwargs)
-        self.d_optimizer = keras.optimizers.get(d_optimizer or self.default_optimizer())
+        self.d_optimizer = keras.optimizers.get(d_optimizer or self.default_d_optimizer())
         self.optimizer.build(self.generator.trainable_variables)
         self.d_optimizer.build(self.discriminator.trainable_variables)
 
@@ -222,6 +243,10 @@ class AudioGAN(keras.Model):
             getattr(copy, name).set_weights(getattr(self, name).get_weights())
         return copy
 
+    def served_network(self):
+        """The network whose variables an export holds."""
+        return self.ema_generator
+
     def get_config(self):
         return {"name": self.name, **self.config}
 
@@ -245,11 +270,14 @@ class AudioGAN(keras.Model):
         """
         preset_folder.replace(folder, lambda new: self._write_preset(new, metadata or {}))
 
+    def audio_settings(self):
+        """What audio.json of a preset holds, JSON."""
+        return {"sample_rate": self.sample_rate, "length": self.length, "channels": self.channels}
+
     def _write_preset(self, folder, metadata):
         config = {"registered_name": f"tf_audio_gan>{type(self).__name__}", "config": self.get_config()}
         preset_folder.write_json(folder / preset_folder.CONFIG, config)
-        audio = {"sample_rate": self.sample_rate, "length": self.length, "channels": self.channels}
-        preset_folder.write_json(folder / "audio.json", audio)
+        preset_folder.write_json(folder / "audio.json", self.audio_settings())
         facts = {
             "tf_audio_gan_version": tf_audio_gan.__version__,
             "keras_version": keras.__version__,

@@ -113,5 +113,7 @@ class WaveGAN(AudioGAN):
             "serving_default": Signature(
                 {"latents": ((None, self.latent_dim), "float32")}, lambda latents: {"audio": self(latents)}
             ),
-            "from_seed": Signature({"seed": ((None,), "int64")}, lambda seed: {"audio": self(self.latents(seed))}),
+            "from_seed": Signature(
+                {"seed": ((None,), "int64")}, lambda seed: {"audio": self(self.latents(seed))}, wav="wav"
+            ),
         }
