@@ -1,7 +1,10 @@
 import keras
 import numpy as np
+import pytest
 
-from tf_audio_gan.optimizers import TF1RMSprop
+from tf_audio_gan.optimizers import RAdam, TF1RMSprop
+
+TORCH_RADAM = [-0.02487088614, 0.00460064538, -0.00200899538]
 
 
 def test_tf1_rmsprop_follows_tensorflow_1(rng):
@@ -19,3 +22,48 @@ def test_tf1_rmsprop_follows_tensorflow_1(rng):
 def test_it_survives_serialisation():
     again = keras.optimizers.deserialize(keras.optimizers.serialize(TF1RMSprop(3e-4)))
     assert isinstance(again, TF1RMSprop) and again.learning_rate == np.float32(3e-4) and again.epsilon == 1e-10
+
+
+def radam_by_hand(x, gradients, learning_rate, beta_1, beta_2, epsilon):
+    """Liu et al. 2020, algorithm 2, with kan-bayashi's epsilon, in float64."""
+    m, v, path = np.zeros_like(x), np.zeros_like(x), []
+    longest = 2 / (1 - beta_2) - 1
+    for t, g in enumerate(gradients, 1):
+        m, v = beta_1 * m + (1 - beta_1) * g, beta_2 * v + (1 - beta_2) * g**2
+        length = longest - 2 * t * beta_2**t / (1 - beta_2**t)
+        if length >= 5:
+            r = np.sqrt((length - 4) * (length - 2) * longest / ((longest - 4) * (longest - 2) * length))
+            x = x - learning_rate * np.sqrt(1 - beta_2**t) * r / (1 - beta_1**t) * m / (np.sqrt(v) + epsilon)
+        else:
+            x = x - learning_rate / (1 - beta_1**t) * m
+        path.append(x)
+    return np.array(path)
+
+
+@pytest.mark.parametrize("beta_2", [0.999, 0.9])
+def test_radam_follows_its_algorithm_through_the_rectification(beta_2, rng):
+    """With 0.999 the sixth step is the first rectified one, at step 5 rho is 4.996; with 0.9 (rho_inf 19) the sixth."""
+    x, gradients = np.array([1.0, -2.0, 0.5]), rng.normal(size=(12, 3))
+    variable, optimizer = keras.Variable(x.astype("float32")), RAdam(1e-2, beta_2=beta_2)
+    path = []
+    for g in gradients:
+        optimizer.apply([keras.ops.convert_to_tensor(g.astype("float32"))], [variable])
+        path.append(keras.ops.convert_to_numpy(variable))
+    np.testing.assert_allclose(path, radam_by_hand(x, gradients, 1e-2, 0.9, beta_2, 1e-6), rtol=2e-6)
+
+
+def test_radam_ends_where_pytorchs_does():
+    """torch.optim.RAdam(lr=1e-2, eps=1e-6) of PyTorch 2.13 after 10 steps with gradients sin(t), cos(t), 1e-3 t."""
+    variable, optimizer = keras.Variable(np.zeros(3, "float32")), RAdam(1e-2)
+    for t in range(1, 11):
+        g = np.array([np.sin(t), np.cos(t), 1e-3 * t], "float32")
+        optimizer.apply([keras.ops.convert_to_tensor(g)], [variable])
+    np.testing.assert_allclose(variable, TORCH_RADAM, rtol=1e-5)
+
+
+def test_radam_survives_serialisation_and_saves_its_state():
+    again = keras.optimizers.deserialize(keras.optimizers.serialize(RAdam(3e-4, beta_1=0.5, global_clipnorm=10.0)))
+    assert isinstance(again, RAdam) and again.learning_rate == np.float32(3e-4)
+    assert (again.beta_1, again.beta_2, again.epsilon, again.global_clipnorm) == (0.5, 0.999, 1e-6, 10.0)
+    again.build([keras.Variable(np.zeros(3))])
+    assert len(again.variables) == 4  # iterations, learning rate, two moments

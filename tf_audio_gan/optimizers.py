@@ -23,3 +23,58 @@ class TF1RMSprop(keras.optimizers.RMSprop):
         if fresh:
             for mean_square in self._velocities:
                 mean_square.assign(ops.ones_like(mean_square))
+
+
+@keras.saving.register_keras_serializable("tf_audio_gan")
+class RAdam(keras.optimizers.Optimizer):
+    """Rectified Adam (Liu et al. 2020, algorithm 2) as kan-bayashi's vocoder recipes trained with it.
+
+    With m and v as in Adam and rho_t = rho_inf - 2 t beta_2^t / (1 - beta_2^t), rho_inf = 2 / (1 - beta_2) - 1, a step
+    is rectified from rho_t = 5 on (the sixth with beta_2 0.999); before, it is momentum without adaptation:
+    learning_rate m / (1 - beta_1^t). Epsilon is added to sqrt(v) before v's bias is corrected, as in PyTorch's RAdam.
+
+    Args:
+        learning_rate: step size, or a schedule.
+        beta_1: decay of the first moment.
+        beta_2: decay of the second moment.
+        epsilon: added to the root; 1e-6 in Parallel WaveGAN.
+        **kwargs: those of every Keras optimizer (clipnorm, global_clipnorm, weight_decay ...).
+    """
+
+    def __init__(self, learning_rate=1e-4, beta_1=0.9, beta_2=0.999, epsilon=1e-6, **kwargs):
+        super().__init__(learning_rate, **kwargs)
+        self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
+
+    def build(self, variables):
+        if self.built:
+            return
+        super().build(variables)
+        self._momentums, self._velocities = self.add_optimizer_variables(variables, ["momentum", "velocity"])
+
+    def update_step(self, gradient, variable, learning_rate):
+        dtype = variable.dtype
+        gradient, learning_rate = ops.cast(gradient, dtype), ops.cast(learning_rate, dtype)
+        index = self._get_variable_index(variable)
+        m, v = self._momentums[index], self._velocities[index]
+        self.assign_add(m, (gradient - m) * (1 - self.beta_1))
+        self.assign_add(v, (ops.square(gradient) - v) * (1 - self.beta_2))
+        plain, rectified = (ops.cast(factor, dtype) for factor in self._factors())
+        scale = ops.where(rectified > 0, rectified / (ops.sqrt(v) + self.epsilon), plain)
+        self.assign_sub(variable, learning_rate * scale * m)
+
+    def _factors(self):
+        """What m is multiplied by: (plain, rectified without 1 / (sqrt(v) + epsilon), or 0 while it is too early).
+
+        In float64: rho_t is a small difference of large numbers, and at step 5 it is 4.996.
+        """
+        t = ops.cast(self.iterations, "float64") + 1.0
+        betas = (ops.convert_to_tensor(beta, "float64") for beta in (self.beta_1, self.beta_2))
+        correction_1, correction_2 = (1.0 - ops.power(beta, t) for beta in betas)
+        longest = 2.0 / (1.0 - self.beta_2) - 1.0
+        length = longest - 2.0 * t * (1.0 - correction_2) / correction_2
+        ratio = (length - 4.0) * (length - 2.0) * longest / ((longest - 4.0) * (longest - 2.0) * length)
+        root = ops.sqrt(ops.where(length >= 5.0, correction_2 * ratio, 0.0))
+        return 1.0 / correction_1, root / correction_1
+
+    def get_config(self):
+        return {**super().get_config(), "beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon}

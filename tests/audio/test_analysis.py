@@ -23,12 +23,16 @@ def test_power_spectrogram_agrees_with_librosa(n_fft, hop):
     np.testing.assert_allclose(power_spectrogram(NOISE, n_fft, hop), expected, rtol=1e-3, atol=1e-4)
 
 
-@pytest.mark.parametrize("rate, n_fft, bands", [(16000, 1024, 64), (44100, 2048, 96), (8000, 512, 20)])
-def test_mel_filters_agree_with_librosa(rate, n_fft, bands):
+@pytest.mark.parametrize(
+    "rate, n_fft, bands, fmin, fmax",
+    [(16000, 1024, 64, 0, None), (44100, 2048, 96, 0, None), (8000, 511, 20, 0, None), (22050, 1024, 80, 80, 7600)],
+)
+def test_mel_filters_agree_with_librosa(rate, n_fft, bands, fmin, fmax):
     import librosa
 
-    found = mel_filters(rate, n_fft, bands)
-    np.testing.assert_allclose(found.T, librosa.filters.mel(sr=rate, n_fft=n_fft, n_mels=bands), atol=1e-7)
+    found = mel_filters(rate, n_fft, bands, fmin, fmax)
+    expected = librosa.filters.mel(sr=rate, n_fft=n_fft, n_mels=bands, fmin=fmin, fmax=fmax)
+    np.testing.assert_allclose(found.T, expected, atol=1e-7)
     marks = np.array([0.0, 250, 999, 1000, 5000])
     np.testing.assert_allclose(hz_to_mel(marks), librosa.hz_to_mel(marks), rtol=1e-9)
 

@@ -44,13 +44,20 @@ def mel_to_hz(mel):
 
 
 @lru_cache(maxsize=8)
-def mel_filters(sample_rate, n_fft, n_mels):
-    """Slaney's mel filters, area-normalised, from 0 Hz to half the sample rate: ``[n_fft // 2 + 1, n_mels]``.
+def mel_filters(sample_rate, n_fft, n_mels, fmin=0.0, fmax=None):
+    """Slaney's mel filters, area-normalised: float32 ``[n_fft // 2 + 1, n_mels]``, not to be written to.
 
     Those of ``librosa.filters.mel``, without librosa: training and pictures need nothing that compiles itself.
+
+    Args:
+        sample_rate: in Hz.
+        n_fft: FFT length in samples.
+        n_mels: number of bands.
+        fmin: where the lowest band starts, in Hz.
+        fmax: where the highest ends, in Hz; None: at half the sample rate.
     """
-    bins = np.linspace(0, sample_rate / 2, n_fft // 2 + 1)
-    edges = mel_to_hz(np.linspace(0, hz_to_mel(sample_rate / 2), n_mels + 2))
+    bins = np.arange(n_fft // 2 + 1) * (sample_rate / n_fft)
+    edges = mel_to_hz(np.linspace(hz_to_mel(fmin), hz_to_mel(sample_rate / 2 if fmax is None else fmax), n_mels + 2))
     rising = (bins[:, None] - edges[:-2]) / np.diff(edges)[:-1]
     falling = (edges[2:] - bins[:, None]) / np.diff(edges)[1:]
     matrix = (np.maximum(0, np.minimum(rising, falling)) * 2 / (edges[2:] - edges[:-2])).astype(np.float32)
