@@ -1,0 +1,1 @@
+"""Weights of other projects for this package's networks."""
