@@ -11,6 +11,10 @@ __version__ = "0.1.0"
 _HOMES = {
     "AudioGAN": "models.gan",
     "WaveGAN": "models.wavegan.wavegan",
+    "MelGAN": "models.melgan.melgan",
+    "MultiBandMelGAN": "models.melgan.melgan",
+    "ParallelWaveGAN": "models.parallel_wavegan.parallel_wavegan",
+    "MelFrontEnd": "audio.mel",
     "load_model": "models.gan",
     "load_recipe": "recipes",
     "from_preset": "models.gan",

@@ -38,6 +38,7 @@ class Vocoder(AudioGAN):
         adversarial, matching, stft, subband_stft, mel: weights of the generator's terms; `mel` a pair, for L1 and L2.
         matching_reduction: see `losses.feature_matching`.
         discriminator_start: generator steps before the discriminator takes part.
+        gain: (lowest, highest) factor that an example is multiplied by, drawn uniformly.
 
     Attributes:
         front_end: the `MelFrontEnd`.
@@ -51,15 +52,15 @@ class Vocoder(AudioGAN):
 
     def __init__(
         self, *, make_generator, front_end, segment_length, context, pqmf, objective, adversarial, matching,
-        matching_reduction, stft, subband_stft, mel, discriminator_start, **kwargs,
+        matching_reduction, stft, subband_stft, mel, discriminator_start, gain, **kwargs,
     ):  # fmt: skip
         self.front_end = front_end_of(front_end)
         hop = self.hop_length = self.front_end.hop_length
-        self._check_settings(hop, segment_length, context, objective, discriminator_start, (stft, subband_stft, *mel))
+        self._check_settings(hop, segment_length, context, objective, discriminator_start, (stft, subband_stft, *mel), gain)
         self.segment_frames, self.context, self.pqmf = segment_length // hop, context, pqmf
         self.length = segment_length + 2 * context * hop
         self.objective, self.matching_reduction = find_objective(objective), matching_reduction
-        self.discriminator_start = discriminator_start
+        self.discriminator_start, self.gain = discriminator_start, tuple(gain)
         weights = {"g/adversarial": adversarial, "g/feature_matching": matching}
         weights |= dict.fromkeys(_STFT, stft) | dict.fromkeys(_SUBBAND_STFT, subband_stft)
         weights |= dict(zip(_MEL, mel, strict=True))
@@ -70,13 +71,15 @@ class Vocoder(AudioGAN):
         )  # fmt: skip
         self._inference = _Inference(self, lambda: make_generator(False))
 
-    def _check_settings(self, hop, segment_length, context, objective, start, reconstruction):
+    def _check_settings(self, hop, segment_length, context, objective, start, reconstruction, gain):
         if segment_length < hop or segment_length % hop:
             raise ValueError(f"segment_length must be a multiple of the hop, {hop}. Received: {segment_length}")
         if context < self.aux_context:
             raise ValueError(f"context must be at least {self.aux_context} mel frames. Received: context={context}")
         if objective not in OBJECTIVES:
             raise ValueError(f"objective must be one of {', '.join(OBJECTIVES)}. Received: objective={objective!r}")
+        if len(gain) != 2 or not 0 < gain[0] <= gain[1]:
+            raise ValueError(f"gain must be two factors, 0 < lowest <= highest. Received: gain={gain}")
         if start and not any(reconstruction):
             raise ValueError(
                 f"discriminator_start={start} leaves the generator without a loss until then. Give stft_loss, mel_l1 "
@@ -98,8 +101,10 @@ class Vocoder(AudioGAN):
         """The generator's output as audio [batch, samples, 1]: sub-bands are joined."""
         return self.pqmf.synthesis(output) if self.pqmf else output
 
-    def pair(self, batch):
-        """Crops [batch, length, 1] -> (the audio that is compared, the mel it is made from)."""
+    def pair(self, batch, draws):
+        """Crops [batch, length, 1] -> (the audio that is compared, the mel it is made from), at a drawn gain."""
+        low, high = self.gain
+        batch = batch * (low + (high - low) * draws.fold("gain").uniform((ops.shape(batch)[0], 1, 1)))
         first, count = self.context - self.aux_context, self.segment_frames + 2 * self.aux_context
         mel = self.front_end(batch)[:, first : first + count]
         start = self.context * self.hop_length
@@ -107,8 +112,8 @@ class Vocoder(AudioGAN):
 
     def updates(self, parts, step):
         """One pass of the generator, the discriminator's update with it, the generator's update through that."""
-        real, mel = self.pair(parts[0])
         draws, variables = backend.Draws(self.seed, step, ("g",)), self.generator.trainable_variables
+        real, mel = self.pair(parts[0], draws)
         output, pull = backend.pullback(lambda: self._fake(mel, draws), variables)
         maps = None
         if (self.phase or "adversarial") == "adversarial":
@@ -170,12 +175,12 @@ class Vocoder(AudioGAN):
 
     def discriminator_loss(self, batch, draws):
         """Terms of the discriminator's loss for crops [batch, length, 1]."""
-        real, mel = self.pair(batch)
+        real, mel = self.pair(batch, draws)
         return self._discriminator_terms(real, self.to_audio(self._fake(mel, draws)))[0]
 
     def generator_loss(self, batch, draws):
         """Terms of the generator's loss for crops [batch, length, 1], in the phase after `discriminator_start`."""
-        real, mel = self.pair(batch)
+        real, mel = self.pair(batch, draws)
         return self._generator_terms(real, self._fake(mel, draws), self.discriminator(real)[1])
 
     def call(self, mel, seed=None, training=False):

@@ -38,6 +38,8 @@ class MelGAN(Vocoder):
         subband_stft_loss: the same of the sub-bands.
         mel_l1, mel_l2: weights of log-mel distances; HiFi-GAN's is 45 for L1 in natural logarithms.
         discriminator_start: generator steps on the spectral losses alone, before the discriminator takes part.
+        gain: an example is multiplied by a number drawn from this range; of recordings normalised to a peak of 1,
+            (0.285, 0.95) is the MelGAN authors' augmentation.
         ema: decay of the generator's moving average, from which audio is made; 0: none, as the authors.
         seed: of initial weights and of every draw in training, below 2^32.
     """
@@ -49,7 +51,7 @@ class MelGAN(Vocoder):
         bands=1, d_scales=3, d_channels=16, d_max_channels=1024, downsample_scales=(4, 4, 4, 4), d_init="uniform",
         mel_discriminator=None, objective="hinge", adversarial=1.0, feature_matching=10.0,
         feature_matching_reduction="official_code", stft_loss=0.0, subband_stft_loss=0.0, mel_l1=0.0, mel_l2=0.0,
-        discriminator_start=0, ema=0.999, seed=0, **kwargs,
+        discriminator_start=0, gain=(0.285, 0.95), ema=0.999, seed=0, **kwargs,
     ):  # fmt: skip
         given = {k: v for k, v in locals().items() if k not in ("self", "kwargs", "__class__")}
         mels = front_end_of(front_end)
@@ -74,7 +76,7 @@ class MelGAN(Vocoder):
             front_end=mels, segment_length=segment_length, context=context, pqmf=pqmf, objective=objective,
             adversarial=adversarial, matching=feature_matching, matching_reduction=feature_matching_reduction,
             stft=stft_loss, subband_stft=subband_stft_loss, mel=(mel_l1, mel_l2),
-            discriminator_start=discriminator_start, ema=ema, seed=seed, **kwargs,
+            discriminator_start=discriminator_start, gain=gain, ema=ema, seed=seed, **kwargs,
         )  # fmt: skip
         self.config = {**given, "front_end": mels.get_config()}
 
@@ -103,7 +105,7 @@ class MultiBandMelGAN(MelGAN):
         self, front_end="kan_bayashi", segment_length=16384, context=2, channels=384, upsample_scales=(8, 4, 2),
         stacks=4, bands=4, d_max_channels=512, downsample_scales=(4, 4, 4), d_init="normal", objective="lsgan",
         adversarial=2.5 / 3, feature_matching=0.0, stft_loss=0.5, subband_stft_loss=0.5, discriminator_start=200_000,
-        **kwargs,
+        gain=(1.0, 1.0),        **kwargs,
     ):  # fmt: skip
         given = {k: v for k, v in locals().items() if k not in ("self", "kwargs", "__class__")}
         super().__init__(**given, **kwargs)

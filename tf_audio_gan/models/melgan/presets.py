@@ -1,17 +1,29 @@
 """Recipes for MelGAN and Multi-band MelGAN: `tf-audio-gan train NAME SPEECH`."""
 
-_OFFICIAL = {"normalize": "peak", "gain": [0.285, 0.95]}  # peak to 0.95, then times 0.3 to 1
-
 RECIPES = {
     # The authors': 22.05 kHz, batches of 16 x 8192 samples, 2.5 million steps. A GPU.
     "melgan": {
         "model": {"name": "melgan"},
-        "data": _OFFICIAL,
+        "data": {"normalize": "peak"},
         "train": {"batch_size": 16, "steps": 2_500_000},
     },
     # kan-bayashi's v2: a million steps, of which the first 200,000 on spectral losses alone. A GPU.
     "multiband_melgan": {
         "model": {"name": "multiband_melgan"},
         "train": {"batch_size": 64, "steps": 1_000_000},
+    },
+    # A half-width network for a CPU, of the authors' mel settings: two hours on two cores.
+    "multiband_melgan_speech": {
+        "model": {
+            "name": "multiband_melgan",
+            "front_end": "melgan",
+            "segment_length": 8192,
+            "channels": 192,
+            "d_max_channels": 256,
+            "discriminator_start": 4000,
+            "gain": [0.285, 0.95],
+        },
+        "data": {"normalize": "peak"},
+        "train": {"batch_size": 16, "steps": 12_000},
     },
 }

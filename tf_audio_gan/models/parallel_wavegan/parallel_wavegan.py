@@ -31,6 +31,8 @@ class ParallelWaveGAN(Vocoder):
         stft_loss: weight of the multi-resolution STFT loss.
         mel_l1, mel_l2: weights of log-mel distances, beyond the paper.
         discriminator_start: generator steps on the spectral losses alone, before the discriminator takes part.
+        gain: an example is multiplied by a number drawn from this range; of recordings normalised to a peak of 1,
+            (0.285, 0.95) is the MelGAN authors' augmentation.
         ema: decay of the generator's moving average, from which audio is made; 0: none, as the authors.
         seed: of initial weights and of every draw in training, below 2^32.
     """
@@ -41,7 +43,7 @@ class ParallelWaveGAN(Vocoder):
         self, front_end="kan_bayashi", segment_length=25600, context=4, blocks=30, stacks=3, residual_channels=64,
         gate_channels=128, skip_channels=64, kernel_size=3, upsample_scales=(4, 4, 4, 4), d_layers=10, d_channels=64,
         objective="lsgan", adversarial=4.0, stft_loss=1.0, mel_l1=0.0, mel_l2=0.0, discriminator_start=100_000,
-        ema=0.999, seed=0, **kwargs,
+        gain=(1.0, 1.0), ema=0.999, seed=0, **kwargs,
     ):  # fmt: skip
         given = {k: v for k, v in locals().items() if k not in ("self", "kwargs", "__class__")}
         mels = front_end_of(front_end)
@@ -61,7 +63,7 @@ class ParallelWaveGAN(Vocoder):
             make_discriminator=lambda: Discriminator(d_layers, d_channels, seed=seed),
             front_end=mels, segment_length=segment_length, context=context, pqmf=None, objective=objective,
             adversarial=adversarial, matching=0.0, matching_reduction="mean", stft=stft_loss, subband_stft=0.0,
-            mel=(mel_l1, mel_l2), discriminator_start=discriminator_start, ema=ema, seed=seed, **kwargs,
+            mel=(mel_l1, mel_l2), discriminator_start=discriminator_start, gain=gain, ema=ema, seed=seed, **kwargs,
         )  # fmt: skip
         self.config = {**given, "front_end": mels.get_config()}
 
