@@ -10,8 +10,10 @@ from tf_audio_gan import backend, durable, models
 from tf_audio_gan.data.sounds import Sounds
 
 POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
-_WITHOUT_DEFAULT = {"name": str, "strides": list, "labels": str, "learning_rate": float}
+_WITHOUT_DEFAULT = {"name": str, "strides": list, "labels": str, "learning_rate": float, "mel_discriminator": str}
 _IN_WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text", list: "a list"}
+_IN_WORDS[tuple] = _IN_WORDS[list]
+_TEXT_OR_TABLE = ("front_end",)
 _FROM_MODEL = ("sample_rate", "length", "channels")
 
 
@@ -131,8 +133,16 @@ def _check(tables, where):
     return Recipe(model, data, TrainOptions(**train))
 
 
+def _parameters(kind):
+    """{name: parameter} of a constructor; a model that is another with other defaults takes the other's too."""
+    found = {}
+    for base in reversed([b for b in kind.__mro__ if b is kind or b.__name__ in models.MODELS.values()]):
+        found |= inspect.signature(base.__init__).parameters
+    return {name: p for name, p in found.items() if name != "self" and p.kind is not p.VAR_KEYWORD}
+
+
 def _defaults(kind):
-    return {p.name: p.default for p in inspect.signature(kind.__init__).parameters.values()}
+    return {name: p.default for name, p in _parameters(kind).items()}
 
 
 def _check_types(options, defaults, where):
@@ -142,14 +152,14 @@ def _check_types(options, defaults, where):
         wanted = _WITHOUT_DEFAULT.get(key) if default is None else type(default)
         if wanted is None or value is None and default is None:
             continue
-        fits = isinstance(value, (int, float) if wanted is float else (list, tuple) if wanted is list else wanted)
+        accepted = {float: (int, float), list: (list, tuple), tuple: (list, tuple)}.get(wanted, wanted)
+        fits = isinstance(value, accepted) or key in _TEXT_OR_TABLE and isinstance(value, dict)
         if not fits or isinstance(value, bool) != (wanted is bool):
             raise ValueError(f"{where}: {key} must be {_IN_WORDS[wanted]}. Received: {value!r}")
 
 
 def _keywords(kind):
-    parameters = inspect.signature(kind.__init__).parameters.values()
-    return [p.name for p in parameters if p.name != "self" and p.kind is not p.VAR_KEYWORD]
+    return list(_parameters(kind))
 
 
 def _known_keys(found, known, where, what="key"):

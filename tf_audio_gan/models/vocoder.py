@@ -56,7 +56,9 @@ class Vocoder(AudioGAN):
     ):  # fmt: skip
         self.front_end = front_end_of(front_end)
         hop = self.hop_length = self.front_end.hop_length
-        self._check_settings(hop, segment_length, context, objective, discriminator_start, (stft, subband_stft, *mel), gain)
+        self._check_settings(
+            hop, segment_length, context, objective, discriminator_start, (stft, subband_stft, *mel), gain
+        )
         self.segment_frames, self.context, self.pqmf = segment_length // hop, context, pqmf
         self.length = segment_length + 2 * context * hop
         self.objective, self.matching_reduction = find_objective(objective), matching_reduction
@@ -87,7 +89,7 @@ class Vocoder(AudioGAN):
             )
 
     def phase_at(self, step):
-        """"adversarial", or "reconstruction" before the discriminator takes part."""
+        """ "adversarial", or "reconstruction" before the discriminator takes part."""
         return "adversarial" if step >= self.discriminator_start else "reconstruction"
 
     def synthesise(self, generator, mel, noise, with_context=False):
