@@ -178,9 +178,12 @@ class Discriminator(ConvNetwork):
 def halve(x):
     """Average pooling by 2, window 4: [batch, time, channels] -> [batch, time // 2, channels].
 
-    Edges average the samples there are (PyTorch's count_include_pad=False). Keras makes one step more of odd lengths.
+    Edges average the samples there are (PyTorch's count_include_pad=False), which backends do differently, so the
+    share of real samples in each window is divided out.
     """
-    return ops.average_pool(x, 4, 2, "same")[:, : ops.shape(x)[1] // 2]
+    edges = ((0, 0), (1, 1), (0, 0))
+    share = ops.average_pool(ops.pad(ops.ones_like(x[:1]), edges), 4, 2, "valid")
+    return ops.average_pool(ops.pad(x, edges), 4, 2, "valid") / share
 
 
 @keras.saving.register_keras_serializable("tf_audio_gan")
