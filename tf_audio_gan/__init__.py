@@ -24,6 +24,7 @@ _HOMES = {
     "Batches": "data.batches",
     "train": "training",
     "generate": "generation",
+    "vocode": "vocoding",
     "write_audio": "audio.io",
     "export": "exporting",
     "Client": "serving.client",

@@ -94,6 +94,41 @@ def write_audio(path, audio, sample_rate):
     return int(np.count_nonzero(np.abs(audio) > 1.0))
 
 
+class SoundWriter:
+    """Writes a 16-bit WAV file piece by piece; a context manager.
+
+    Args:
+        path: where.
+        sample_rate: in Hz.
+        channels: of every piece.
+
+    Attributes:
+        samples: written so far, of each channel.
+        clipped: how many lay outside [-1, 1] and were clipped, over all channels.
+    """
+
+    def __init__(self, path, sample_rate, channels):
+        _check_rate(sample_rate)
+        self.samples, self.clipped = 0, 0
+        self._file = wave.open(str(path), "wb")  # noqa: SIM115
+        self._file.setparams((channels, 2, int(sample_rate), 0, "NONE", ""))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._file.close()
+
+    def write(self, audio):
+        """Appends float ``[samples, channels]`` in [-1, 1]; ValueError for NaN or another rank."""
+        if not len(audio):
+            return
+        audio = _checked(audio)
+        self._file.writeframesraw(_pcm16(audio).astype("<i2").tobytes())
+        self.samples += len(audio)
+        self.clipped += int(np.count_nonzero(np.abs(audio) > 1.0))
+
+
 def wav_bytes(audio, sample_rate):
     """Encode audio as the bytes of a 16-bit RIFF WAV file, with the standard library alone.
 

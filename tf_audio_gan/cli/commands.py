@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 import tf_audio_gan
+from tf_audio_gan.cli import vocoding
 from tf_audio_gan.cli.common import Preset, load_keras, quoted, say_skipped
 
 app = typer.Typer(
@@ -95,6 +96,9 @@ def generate(
     load_keras()
     made = tf_audio_gan.generate(preset, out, n=n, seed=seed, interpolate=interpolate, latents=latents)
     print(f"{len(made.files)} sounds in {out}, picture: {made.picture}")
+
+
+app.command()(vocoding.vocode)
 
 
 @app.command()

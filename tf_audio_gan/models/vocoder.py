@@ -239,6 +239,34 @@ class Vocoder(AudioGAN):
             audio = run(frames[None], np.array([seed], "int64"), np.int64(window.start - window.before))
             yield window.crop(audio[0], self.hop_length)
 
+    def analyse(self, blocks):
+        """Mel spectrograms while audio arrives, in flat memory; joined they are the mel of the whole, as `front_end`'s.
+
+        Args:
+            blocks: iterable of float [samples, 1] at `sample_rate`, any lengths; the end is filled up to a whole hop
+                with zeros.
+
+        Yields:
+            float32 [frames, n_mels], a frame for every hop.
+        """
+        self._inference.ready()
+        for window in chunking.windows(self._hops(blocks), CHUNK, -(-self.front_end.n_fft // self.hop_length)):
+            audio = window.frames.reshape(1, -1, 1)
+            short = max(0, self.front_end.n_fft - audio.shape[1])
+            mel = self._inference.analysis(np.pad(audio, ((0, 0), (0, short), (0, 0))))
+            yield window.crop(mel[0])
+
+    def _hops(self, blocks):
+        """Audio blocks as rows of a hop each."""
+        rest = np.zeros(0, "float32")
+        for block in blocks:
+            audio = np.concatenate([rest, np.asarray(block, "float32").reshape(-1)])
+            whole = len(audio) // self.hop_length * self.hop_length
+            rest = audio[whole:]
+            yield audio[:whole].reshape(-1, self.hop_length)
+        if len(rest):
+            yield np.pad(rest, (0, self.hop_length - len(rest)))[None]
+
     def _checked_mel(self, mel, settings):
         if settings is not None:
             mel = self.front_end.convert(np.asarray(mel, "float32"), settings)
@@ -288,13 +316,14 @@ class _Inference:
     """A plain copy of the generator's moving average and one compiled function: not a layer of the model."""
 
     def __init__(self, model, make):
-        self.model, self.make, self.network, self.run = model, make, None, None
+        self.model, self.make, self.network = model, make, None
 
     def ready(self):
         """The function (mel, seeds, first frame) -> audio, with the weights that the model has now."""
         if self.network is None:
             with backend.dtype_policy("float32"):
                 self.network = self.make()
+            self.analysis = backend.compiled(self.model.front_end)
             self.run = backend.compiled(lambda mel, seeds, first: self.model._audio(self.network, mel, seeds, first))
         fold(self.model.ema_generator, self.network)
         return self.run

@@ -1,0 +1,28 @@
+"""The command `vocode`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import tf_audio_gan
+from tf_audio_gan.cli.common import Preset, load_keras, say_skipped
+
+
+def vocode(
+    preset: Preset,
+    source: Annotated[Path, typer.Argument(help="A sound, a .npy file of mels [frames, bands], or a folder of them.")],
+    out: Annotated[Path, typer.Option(help="Folder; gets a WAV file for each.")],
+    settings: Annotated[
+        str | None, typer.Option(help="What made the mels: melgan, kan_bayashi, kan_bayashi_24k or hifigan.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the noise, for Parallel WaveGAN.")] = 0,
+    chunk_frames: Annotated[int, typer.Option(min=1, help="Mel frames at a time; memory grows with it.")] = 256,
+):
+    """Turn recordings, or mel spectrograms of your own, into audio by a vocoder."""
+    load_keras()
+    made = tf_audio_gan.vocode(preset, source, out, settings=settings, seed=seed, chunk_frames=chunk_frames)
+    print(f"{len(made.files)} files, {made.seconds:.1f} s of audio in {out}")
+    if made.clipped:
+        print(f"clipped {made.clipped} samples beyond full scale")
+    say_skipped(made.skipped, "this list")
