@@ -45,3 +45,6 @@ class ConvNetwork(keras.Model):
     def folded(self):
         """This network without weight normalisation: plain layers that compute the same, for inference and export."""
         return fold(self, type(self)(**{**self.config, "weight_norm": False}))
+
+    def get_config(self):
+        return {"name": self.name, **self.config}

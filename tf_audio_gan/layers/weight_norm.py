@@ -14,6 +14,7 @@ def normalised(v, g):
     Returns:
         Tensor of v's shape.
     """
+    v, g = ops.convert_to_tensor(v), ops.convert_to_tensor(g)
     square = ops.sum(ops.square(v), axis=tuple(range(len(v.shape) - 1)))
     return v * (g * ops.rsqrt(ops.maximum(square, 1e-12)))
 

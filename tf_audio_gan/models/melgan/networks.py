@@ -16,7 +16,7 @@ def _lrelu(x):
     return ops.leaky_relu(x, SLOPE)
 
 
-@keras.saving.register_keras_serializable("tf_audio_gan")
+@keras.saving.register_keras_serializable("tf_audio_gan", "MelGANGenerator")
 class Generator(ConvNetwork):
     """Mel spectrogram to audio: per upsampling scale a transposed convolution and residual stacks of dilated ones.
 
@@ -101,7 +101,7 @@ class Generator(ConvNetwork):
         return self.convs[f"{name}_shortcut"](x) + self.convs[f"{name}_pointwise"](_lrelu(y))
 
 
-@keras.saving.register_keras_serializable("tf_audio_gan")
+@keras.saving.register_keras_serializable("tf_audio_gan", "MelGANDiscriminator")
 class Discriminator(ConvNetwork):
     """Audio to logits by windowed discriminators that see it at several rates, each half of the one before.
 
@@ -186,7 +186,7 @@ def halve(x):
     return ops.average_pool(ops.pad(x, edges), 4, 2, "valid") / share
 
 
-@keras.saving.register_keras_serializable("tf_audio_gan")
+@keras.saving.register_keras_serializable("tf_audio_gan", "MelGANMelDiscriminator")
 class MelDiscriminator(ConvNetwork):
     """Log-mel spectrogram to logits: an option beyond the paper, beside or instead of the waveform's discriminators.
 

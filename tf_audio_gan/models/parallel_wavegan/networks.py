@@ -56,7 +56,7 @@ class StretchTime(keras.layers.Layer):
         }  # fmt: skip
 
 
-@keras.saving.register_keras_serializable("tf_audio_gan")
+@keras.saving.register_keras_serializable("tf_audio_gan", "ParallelWaveGANGenerator")
 class Generator(ConvNetwork):
     """Noise to audio by gated dilated convolutions, conditioned on a mel spectrogram at every sample.
 
@@ -156,7 +156,7 @@ def repeat_edges(x, steps):
     return ops.concatenate([x[:, :1]] * steps + [x] + [x[:, -1:]] * steps, axis=1)
 
 
-@keras.saving.register_keras_serializable("tf_audio_gan")
+@keras.saving.register_keras_serializable("tf_audio_gan", "ParallelWaveGANDiscriminator")
 class Discriminator(ConvNetwork):
     """Audio to one logit a sample: dilated convolutions without strides, LeakyReLU(0.2) between them.
 
