@@ -57,7 +57,9 @@ def vocode(preset, source, out, *, settings=None, seed=0, chunk_frames=CHUNK, pr
     """
     model = preset if isinstance(preset, Vocoder) else from_preset(preset)
     if not isinstance(model, Vocoder):
-        raise ValueError(f"a {type(model).__name__} is for {model.task}, not a vocoder: use a MelGAN or ParallelWaveGAN")
+        raise ValueError(
+            f"a {type(model).__name__} is for {model.task}, not a vocoder: use a MelGAN or ParallelWaveGAN"
+        )
     source, out, done = Path(source), Path(out), Vocoded()
     targets = _targets(source, out)
     for path, target in bar(targets.items(), len(targets), "Vocoding", progress):
@@ -75,7 +77,9 @@ def vocode(preset, source, out, *, settings=None, seed=0, chunk_frames=CHUNK, pr
 def _targets(source, out):
     """{file: the file it becomes}."""
     if not source.exists():
-        raise FileNotFoundError(f"no file or folder at {source}; give a sound, a .npy file of mels, or a folder of them")
+        raise FileNotFoundError(
+            f"no file or folder at {source}; give a sound, a .npy file of mels, or a folder of them"
+        )
     kinds = SOUNDS | {".npy"}
     found = sorted(p for p in source.rglob("*") if p.suffix.lower() in kinds) if source.is_dir() else [source]
     if not found:

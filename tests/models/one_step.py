@@ -23,7 +23,15 @@ def one_step(folder):
     found = {f"loss {name}": np.array(values[-1]) for name, values in logs.items()}
     for network in (model.generator, model.discriminator, model.ema_generator):
         found |= {f"weight {v.path} {i}": ops.convert_to_numpy(v) for i, v in enumerate(network.variables)}
-    return found | {"sounds": model.generate(2, seed=3)}
+    return found | {"sounds": sounds(model, 2, seed=3)}
+
+
+def sounds(model, n, seed):
+    """What a model makes, whatever it makes it of: float32 [n, samples, channels], sound i of seed + i."""
+    if model.task == "generation":
+        return model.generate(n, seed=seed)
+    mels = [np.random.default_rng(seed + i).normal(-2, 1, (12, model.front_end.n_mels)) for i in range(n)]
+    return np.stack([model.vocode(mel.astype("float32"), seed=seed + i) for i, mel in enumerate(mels)])
 
 
 if __name__ == "__main__":
