@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tf_audio_gan import chunking, durable
+from tf_audio_gan import durable
 from tf_audio_gan.audio.io import SoundWriter
 from tf_audio_gan.data.decoders import SoundfileReader, UnreadableSound, reason_of
 from tf_audio_gan.data.resample import resampled_blocks

@@ -25,8 +25,8 @@ class Vocoder(AudioGAN):
     discriminator; the features of real audio that are matched are those of the discriminator's own update (as in
     MelGAN's code). In the first `discriminator_start` steps the generator is trained on its spectral losses alone.
 
-    A subclass sets `receptive_frames` and `least_frames`, and overrides `synthesise` where the generator takes more than
-    a mel.
+    A subclass sets `receptive_frames` and `least_frames`, and overrides `synthesise` where the generator takes more
+    than a mel.
 
     Args:
         make_generator: (weight_norm) -> network, mel [batch, frames, n_mels] -> [batch, frames * hop / bands, bands].
@@ -89,13 +89,13 @@ class Vocoder(AudioGAN):
             )
 
     def phase_at(self, step):
-        """ "adversarial", or "reconstruction" before the discriminator takes part."""
+        """The phase "adversarial", or "reconstruction" before the discriminator takes part."""
         return "adversarial" if step >= self.discriminator_start else "reconstruction"
 
     def synthesise(self, generator, mel, noise, with_context=False):
         """The generator's output for mel [batch, frames, n_mels].
 
-        `noise(samples)` gives [batch, samples, 1]; with_context: `mel` has `aux_context` true frames more at either end.
+        `noise(samples)` gives [batch, samples, 1]; with_context: `mel` has `aux_context` true frames more at each end.
         """
         return generator(mel)
 
@@ -191,6 +191,7 @@ class Vocoder(AudioGAN):
         Args:
             mel: as `front_end` makes it.
             seed: int [batch], of the noise of a generator that takes noise; None: 0.
+            training: no difference: the average is not trained.
         """
         return self._audio(self.ema_generator, mel, seed)
 
@@ -225,7 +226,8 @@ class Vocoder(AudioGAN):
 
         Args:
             mels: iterable of float [frames, n_mels], frames in any number.
-            settings, seed: as in `vocode`.
+            settings: as in `vocode`.
+            seed: as in `vocode`.
             chunk_frames: mel frames in a chunk of audio.
 
         Yields:

@@ -94,8 +94,8 @@ class MultiBandMelGAN(MelGAN):
     upsample_scales=(5, 5, 3). For rates up to 16 kHz TensorFlowTTS advises (2, 4, 8).
 
     What is healthy: all spectral terms fall, with a small step up where the discriminator begins; then `d/adversarial`
-    (least squares, three scales, halved) settles a little below its equilibrium, 0.75. Clicks and tones that appear with
-    the discriminator take hundreds of thousands of steps to leave.
+    (least squares, three scales, halved) settles a little below its equilibrium, 0.75. Clicks and tones that appear
+    with the discriminator take hundreds of thousands of steps to leave.
 
     Args:
         **kwargs: as `MelGAN`.
@@ -111,7 +111,7 @@ class MultiBandMelGAN(MelGAN):
         super().__init__(**given, **kwargs)
 
     def default_optimizer(self):
-        """Adam with AMSGrad, 1e-3, halved every 100,000 of its own steps down to the seventh part, for both networks."""
+        """Adam with AMSGrad for both networks, 1e-3, halved after each of the first six 100,000 steps of its own."""
         halvings = range(1, 7)
         rate = keras.optimizers.schedules.PiecewiseConstantDecay(
             [n * 100_000 for n in halvings], [1e-3 / 2**n for n in (0, *halvings)]
