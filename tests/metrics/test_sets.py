@@ -123,14 +123,19 @@ def test_infinity_needs_256_clips_and_removes_the_bias():
 
 
 def test_f0_against_the_pitch_asked_for(monkeypatch):
-    found = iter([440.0, 440.0 * 2 ** (30 / 1200), 880.0, float("nan")])
-    pitch = types.SimpleNamespace(f0_of_note=lambda audio, sample_rate: next(found))
-    monkeypatch.setitem(sys.modules, "tf_audio_gan.metrics.pitch", pitch)
+    errors = {
+        "cents": np.array([0, -30, 1200, np.nan]),
+        "correct": np.array([1.0, 1, 0, 0]),
+        "octave_error": np.array([0.0, 0, 1, 0]),
+    }
+    estimator = types.SimpleNamespace(pitch_errors=lambda audio, pitch, sample_rate: errors)
+    monkeypatch.setitem(sys.modules, "tf_audio_gan.metrics.pitch", estimator)
     notes = SoundSet(hits(4, 0), RATE, pitches=[69, 69, 69, 69])
-    table = measure_sets(SoundSet(hits(4, 1), RATE), notes, ["f0_cents", "f0_within_50_cents"])
+    table = measure_sets(SoundSet(hits(4, 1), RATE), notes, ["f0_cents", "f0_within_50_cents", "f0_octave_errors"])
     np.testing.assert_allclose(table["f0_cents"].per_clip, [0, 30, 1200, np.nan], atol=1e-9)
     assert table["f0_cents"].n == 3 and table["f0_cents"].note == "1 of 4 clips are without a fundamental, left out"
     assert table["f0_within_50_cents"].value == 0.5 and table["f0_within_50_cents"].n == 4
+    assert table["f0_octave_errors"].value == 0.25
 
 
 def test_refusals(sets):

@@ -115,9 +115,8 @@ def is_clf(real, fake, *, seed):
 
 def accuracy(real, fake, *, seed):
     """Share of clips that the judge gives their label; Wilson's interval."""
-    interval = inception.accuracy(fake.probabilities, fake.labels)
-    right = np.argmax(fake.probabilities, axis=1) == np.asarray(fake.labels)
-    return Measured(interval.value, *_ends(interval), len(fake), per_clip=right.astype(np.float64))
+    inception.confusion_matrix(fake.probabilities, fake.labels)  # refuses labels that do not fit
+    return _share(np.argmax(fake.probabilities, axis=1) == np.asarray(fake.labels))
 
 
 def prediction_entropy(real, fake, *, seed):
@@ -179,14 +178,24 @@ def abs_d_train(real, fake, *, seed):
 
 def f0_cents(real, fake, *, seed):
     """Absolute deviation in cents of each clip's fundamental frequency from its pitch."""
-    return mean_over_clips(_cents(fake), seed=seed, left_out="without a fundamental")
+    return mean_over_clips(np.abs(_pitch_errors(fake)["cents"]), seed=seed, left_out="without a fundamental")
 
 
 def f0_within_50_cents(real, fake, *, seed):
     """Share of clips whose fundamental is within 50 cents of their pitch; a clip without one is not."""
-    near = _cents(fake) <= 50
-    interval = wilson_interval(int(near.sum()), len(near))
-    return Measured(interval.value, *_ends(interval), len(near), per_clip=near.astype(np.float64))
+    return _share(_pitch_errors(fake)["correct"])
+
+
+def f0_octave_errors(real, fake, *, seed):
+    """Share of clips whose fundamental is within 50 cents of their pitch in another octave."""
+    return _share(_pitch_errors(fake)["octave_error"])
+
+
+def _share(hits):
+    """The share of ones among 0 and 1 for each clip; Wilson's interval."""
+    hits = np.asarray(hits, np.float64)
+    interval = wilson_interval(int(hits.sum()), len(hits))
+    return Measured(interval.value, *_ends(interval), len(hits), per_clip=hits)
 
 
 def _frechet(a, b, seed):
@@ -226,15 +235,10 @@ def _reference_distance(real, fake, floor, seed):
     return Measured(measured.value, measured.low, measured.high, measured.n, note, measured.per_clip)
 
 
-def _cents(fake):
-    from tf_audio_gan.metrics.pitch import f0_of_note
+def _pitch_errors(fake):
+    from tf_audio_gan.metrics.pitch import pitch_errors
 
-    def compute():
-        found = np.array([f0_of_note(clip.mean(axis=-1), fake.sample_rate) for clip in fake.audio], np.float64)
-        wanted = 440.0 * 2.0 ** ((np.asarray(fake.pitches, np.float64) - 69.0) / 12.0)
-        return np.abs(1200.0 * np.log2(np.where(found > 0, found, np.nan) / wanted))
-
-    return fake.cached("cents", compute)
+    return fake.cached("pitch_errors", lambda: pitch_errors(fake.audio, fake.pitches, fake.sample_rate))
 
 
 def _mel_distances(real, fake):

@@ -82,6 +82,7 @@ _ROWS = (  # name, unit, better, needs, inputs, fewest clips, what it asks
     ("abs_d_train", "nats", None, "audio", (), 1, "d_train as WaveGAN published it; digital silence dominates"),
     ("f0_cents", "cents", "lower", "pitch", _PITCHED, 1, "is the pitch right: deviation of the fundamental"),
     ("f0_within_50_cents", "", "higher", "pitch", _PITCHED, 1, "how often it is: share of clips within 50 cents"),
+    ("f0_octave_errors", "", "lower", "pitch", _PITCHED, 1, "how often it is the right note in another octave"),
 )
 
 
