@@ -19,7 +19,7 @@ from tf_audio_gan.models.classifier.classifier import REGISTERED, WEIGHTS, Class
 from tf_audio_gan.models.classifier.presets import NETWORKS
 
 _OPTIMIZERS = {"adamw": lambda rate: keras.optimizers.AdamW(rate, weight_decay=0.01), "sgd": keras.optimizers.SGD}
-_TRAIN = {"optimizer": "adamw", "learning_rate": 2e-3, "batch_size": 32, "epochs": 40}
+_TRAIN = {"optimizer": "adamw", "learning_rate": 3e-3, "batch_size": 32, "epochs": 40}
 
 
 @dataclass
@@ -103,7 +103,8 @@ def train_judge(
         "labels": judge.labels,
         "test": None if held_out is None else accuracy(judge, held_out),
         "validation": accuracy(judge, sounds.subset(parts.validation)) if len(parts.validation) else None,
-        "training": {"ended": ended, "epochs": best.epochs, "best_epoch": best.epoch, "steps": best.steps, **options},
+        "training": {"ended": ended, "epochs": best.epochs, "best_epoch": best.epoch, "steps": best.steps},
+        "options": options,
         "validation_groups": parts.groups,
         "minutes": round((time.monotonic() - began) / 60, 2),
         "hardware": f"{backend.device_name()}, {os.cpu_count()} CPU cores",
