@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from tests.backends import run_torch
 from tf_audio_gan import Sounds, load_judge, train_judge
 from tf_audio_gan.durable import sha256
 from tf_audio_gan.judging import accuracy, split
@@ -47,13 +48,13 @@ def places(tmp_path_factory):
 @pytest.fixture(scope="module")
 def trained(places):
     return train_judge(
-        places / "data", places / "judge", test=places / "test", group_by="prefix", epochs=25, batch_size=8, **HOW
+        places / "data", places / "judge", test=places / "test", group_by="prefix", epochs=3, batch_size=8, **HOW
     )
 
 
 def test_it_learns_what_can_be_told_apart(trained, places):
     assert trained.results["test"]["accuracy"] == 1.0 and trained.results["test"]["n"] == 18
-    assert trained.ended == "finished" and trained.results["training"]["steps"] == 25 * 6
+    assert trained.ended == "finished" and trained.results["training"]["steps"] == 3 * 50
     assert trained.skipped == [("low/broken.wav", trained.skipped[0][1])]
 
 
@@ -136,6 +137,22 @@ def test_a_table_names_the_labels_and_a_class_may_be_missing_from_the_test(place
     assert done.results["test"]["per_class"]["by bob"] == {"n": 0, "right": 0, "accuracy": None}
 
 
+def test_a_judge_trained_on_pytorch_opens_here(places, tmp_path):
+    code = (
+        "import sys, json, tf_audio_gan\n"
+        "done = tf_audio_gan.train_judge(sys.argv[1], sys.argv[2], epochs=2, **json.loads(sys.argv[3]))\n"
+        "print('LOADED', 'tensorflow' in sys.modules, done.results['validation']['right'])"
+    )
+    printed = run_torch("-c", code, places / "data", tmp_path / "judge", json.dumps(HOW)).stdout
+    judge = load_judge(tmp_path / "judge")
+    sounds = Sounds(
+        places / "data", sample_rate=RATE, length=LENGTH, crop="start", normalize="peak", labels="folder",
+        weighting="file", progress=False,
+    )  # fmt: skip
+    here = accuracy(judge, sounds.subset(split(sounds, None, 0.2, seed=0).validation))
+    assert f"LOADED False {here['right']}" in printed and here["accuracy"] > 0.6
+
+
 def refused(places, message, data=None, error=ValueError, **options):
     with pytest.raises(error, match=message):
         train_judge(data or places / "data", places / "refused", **{**HOW, **options})
@@ -159,3 +176,35 @@ def test_wrong_inputs_are_refused_before_training(places, tmp_path):
     refused(places, "nowhere", error=FileNotFoundError, test=tmp_path / "nowhere")
     with pytest.raises(ValueError, match="data exists and holds no judge; it will not be overwritten"):
         train_judge(places / "data", places / "data", **HOW)
+
+
+def test_transposed_notes_teach_pitches_between(tmp_path):
+    rng = np.random.default_rng(3)
+    for pitch in (60, 64):
+        (tmp_path / "notes" / str(pitch)).mkdir(parents=True)
+        for take in range(20):
+            tone = np.sin(2 * np.pi * 440 * 2 ** ((pitch - 69) / 12) * np.arange(3000) / RATE)
+            noise = 0.01 * rng.standard_normal(3000)
+            soundfile.write(tmp_path / "notes" / str(pitch) / f"{take}.wav", rng.uniform(0.2, 0.9) * tone + noise, RATE)
+    model = SMALL | {
+        "n_fft": 1024,
+        "hop_length": 256,
+        "n_mels": 48,
+        "fmin": 200.0,
+        "fmax": 500.0,
+        "pools": [[2, 1], [2, 2]],
+    }
+    how = HOW | {
+        "model": model,
+        "learning_rate": 0.01,
+        "network": "pitch",
+        "transpose": 4,
+        "epochs": 3,
+        "batch_size": 8,
+        "validation": 0,
+    }
+    judge = train_judge(tmp_path / "notes", tmp_path / "judge", **how).judge
+    assert judge.labels == ["60", "61", "62", "63", "64"]
+    t = np.arange(LENGTH) / RATE
+    between = np.stack([0.5 * np.sin(2 * np.pi * 440 * 2 ** ((p - 69) / 12) * t) for p in (61, 62, 63)])
+    assert judge.probabilities(between[..., None]).argmax(axis=1).tolist() == [1, 2, 3]

@@ -2,6 +2,7 @@
 
 import datetime
 import os
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +16,13 @@ from tf_audio_gan.confusion import accuracy_facts, confusion_matrix, confusion_p
 from tf_audio_gan.data.batches import Batches
 from tf_audio_gan.data.labels import label_sounds
 from tf_audio_gan.data.sounds import Sounds
+from tf_audio_gan.data.transposed import Transposed, pitch_numbers
 from tf_audio_gan.models.classifier.classifier import REGISTERED, WEIGHTS, Classifier
 from tf_audio_gan.models.classifier.presets import NETWORKS
 
 _OPTIMIZERS = {"adamw": lambda rate: keras.optimizers.AdamW(rate, weight_decay=0.01), "sgd": keras.optimizers.SGD}
-_TRAIN = {"optimizer": "adamw", "learning_rate": 3e-3, "batch_size": 32, "epochs": 40}
+_EPOCH = 50  # steps, at least
+_TRAIN = {"optimizer": "adamw", "learning_rate": 3e-3, "batch_size": 32, "epochs": 40, "transpose": 0}
 
 
 @dataclass
@@ -44,7 +47,7 @@ class Judging:
 def train_judge(
     data, out, *, test=None, labels="folder", test_labels=None, group_by=None, validation=0.2, network="light",
     model=None, sample_rate=16000, length=16384, channels=1, crop="start", normalize="peak", epochs=None,
-    batch_size=None, learning_rate=None, max_minutes=None, seed=0, progress=True,
+    batch_size=None, learning_rate=None, transpose=None, max_minutes=None, seed=0, progress=True,
 ):  # fmt: skip
     """Trains a classifier on labelled sounds and writes it as a preset with its measured accuracy.
 
@@ -69,9 +72,13 @@ def train_judge(
         channels: audio channels.
         crop: `"start"`: the first `length` samples; `"random"`: any, another in each epoch.
         normalize: per file: `"peak"`, `"rms"` or `"none"`.
-        epochs: passes over the sounds; None: the network's.
+        epochs: passes over the sounds, each of 50 steps or more: few sounds are passed over several times; None: the
+            network's.
         batch_size: sounds a step; None: the network's.
         learning_rate: of the optimizer, falling to 0 along a cosine for AdamW; None: the network's.
+        transpose: semitones: the labels are pitches (whole numbers), each training sound is moved by up to so many and
+            its label with it, and the judge knows every pitch from the lowest label to the highest; 0: none of this;
+            None: the network's.
         max_minutes: stop training after so long.
         seed: of weights, split, order, augmentation.
         progress: say what happens, with Keras' bar.
@@ -86,15 +93,16 @@ def train_judge(
     """
     arguments = {k: str(v) if isinstance(v, Path) else v for k, v in locals().items()}
     backend.require_training()
-    out, options = Path(out), _options(network, epochs, batch_size, learning_rate)
+    out, options = Path(out), _options(network, epochs, batch_size, learning_rate, transpose)
     _check_out(out)
     shape = {"sample_rate": sample_rate, "length": length, "channels": channels}
     how = {"crop": crop, "normalize": normalize, "weighting": "file", "seed": seed, "progress": progress and None}
     sounds = Sounds(data, **shape, **how, labels=labels)
     held_out = None if test is None else Sounds(test, **shape, **how, labels=test_labels or labels)
-    _check_labels(sounds, held_out, data)
+    names = _class_names(sounds, options["transpose"])
+    _check_labels(sounds, held_out, names, data)
     parts = split(sounds, group_by, validation, seed)
-    judge = Classifier(**{**shape, **NETWORKS[network]["model"], **(model or {})}, labels=sounds.label_names, seed=seed)
+    judge = Classifier(**{**shape, **NETWORKS[network]["model"], **(model or {})}, labels=names, seed=seed)
     if progress:
         print(f"{sounds.summary()}\n{parts.words}\ntraining on {backend.device_name()}", flush=True)
     began = time.monotonic()
@@ -215,37 +223,36 @@ def _recurring(paths, labels):
 class _Best(keras.callbacks.Callback):
     """Keeps the weights with the best validation accuracy, the later of equals; without validation the newest."""
 
-    def __init__(self, sounds, progress):
+    def __init__(self, sounds):
         super().__init__()
-        self.sounds, self.progress = sounds, progress
+        self.sounds = sounds
         self.epochs, self.epoch, self.steps, self.score, self.weights = 0, None, 0, -1.0, None
 
     def on_epoch_end(self, epoch, logs=None):
-        score = accuracy(self.model, self.sounds)["accuracy"] if self.sounds else 0.0
-        logs["val_accuracy"] = score
+        score = 0.0
+        if self.sounds:
+            score = logs["val_accuracy"] = accuracy(self.model, self.sounds)["accuracy"]
         self.epochs, self.steps = epoch + 1, backend.whole(self.model.optimizer.iterations)
-        if self.sounds and self.progress:
-            print(f"validation accuracy {score:.4f}{' (best)' if score >= self.score else ''}", flush=True)
         if score >= self.score:
             self.epoch, self.score, self.weights = epoch + 1, score, self.model.get_weights()
 
 
 def _fit(judge, sounds, parts, options, max_minutes, progress):
     """Trains; leaves the best weights in the judge. Returns (_Best, how it ended)."""
-    steps = -(-len(parts.training) // options["batch_size"])
+    steps = max(_EPOCH, -(-len(parts.training) // options["batch_size"]))
     total = steps * options["epochs"]
     rate = options["learning_rate"]
     if options["optimizer"] == "adamw":
         rate = keras.optimizers.schedules.CosineDecay(rate, total)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     judge.compile(_OPTIMIZERS[options["optimizer"]](rate), loss, metrics=["accuracy"])
-    best = _Best(sounds.subset(parts.validation) if len(parts.validation) else None, progress)
+    best = _Best(sounds.subset(parts.validation) if len(parts.validation) else None)
     stop = Stop(total, max_minutes)
-    batches = Batches(sounds.subset(parts.training), options["batch_size"], labels=True)
+    batches = _batches(judge, sounds.subset(parts.training), options)
     try:
         judge.fit(
             batches, epochs=options["epochs"], steps_per_epoch=steps, callbacks=[stop, best], shuffle=False,
-            verbose="auto" if progress else 0,
+            verbose=(1 if sys.stdout.isatty() else 2) if progress else 0,
         )  # fmt: skip
     except KeyboardInterrupt:
         if best.weights is None:
@@ -255,13 +262,23 @@ def _fit(judge, sounds, parts, options, max_minutes, progress):
     return best, stop.reason or "finished"
 
 
-def _options(network, epochs, batch_size, learning_rate):
+def _batches(judge, sounds, options):
+    if not options["transpose"]:
+        return Batches(sounds, options["batch_size"], labels=True)
+    lowest, highest = int(judge.labels[0]), int(judge.labels[-1])
+    return Transposed(sounds, options["batch_size"], options["transpose"], lowest, highest)
+
+
+def _options(network, epochs, batch_size, learning_rate, transpose):
     if network not in NETWORKS:
         raise ValueError(f"there is no network {network!r} for judges. Networks: {', '.join(NETWORKS)}")
     given = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
     for name, value in given.items():
         if value is not None and (not value > 0 or name != "learning_rate" and not isinstance(value, int)):
             raise ValueError(f"{name} must be a number above 0, whole but for the rate. Received: {name}={value!r}")
+    if transpose is not None and (not isinstance(transpose, int) or transpose < 0):
+        raise ValueError(f"transpose must be a whole number of semitones from 0. Received: transpose={transpose!r}")
+    given["transpose"] = transpose
     return {**_TRAIN, **NETWORKS[network]["train"], **{k: v for k, v in given.items() if v is not None}}
 
 
@@ -275,7 +292,15 @@ def _check_out(out):
         raise ValueError(f"{out} exists and holds no judge; it will not be overwritten. Choose another folder.")
 
 
-def _check_labels(sounds, held_out, data):
+def _class_names(sounds, transpose):
+    """The judge's labels: those of the sounds; every pitch from the lowest to the highest if they are transposed."""
+    if not transpose:
+        return sounds.label_names
+    numbers = pitch_numbers(sounds.label_names)
+    return [str(n) for n in range(numbers.min(), numbers.max() + 1)]
+
+
+def _check_labels(sounds, held_out, names, data):
     if len(sounds.label_names) < 2:
         raise ValueError(
             f"{data} has one class, {sounds.label_names[0]!r}; a judge tells at least two apart. "
@@ -285,12 +310,12 @@ def _check_labels(sounds, held_out, data):
         return
     if held_out.path.resolve() == sounds.path.resolve():
         raise ValueError(f"test is {data}, the folder that is trained on. Name held-out sounds, or leave test out.")
-    new = sorted(set(held_out.label_names) - set(sounds.label_names))
+    new = sorted(set(held_out.label_names) - set(names))
     if new:
         raise ValueError(
             f"{held_out.path} has labels that {data} has no sound of: {', '.join(new[:10])}"
-            f"{', ...' if len(new) > 10 else ''}. Those there are: {', '.join(sounds.label_names[:20])}"
-            f"{', ...' if len(sounds.label_names) > 20 else ''}. Take them out of test, or add them to data."
+            f"{', ...' if len(new) > 10 else ''}. Those there are: {', '.join(names[:20])}"
+            f"{', ...' if len(names) > 20 else ''}. Take them out of test, or add them to data."
         )
 
 

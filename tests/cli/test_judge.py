@@ -17,10 +17,14 @@ def digits(tmp_path):
 
 
 def test_train_says_what_came_out(command, digits, tmp_path):
-    words = ("judge", "train", digits, "--out", tmp_path / "judge", "--length", 8192, "--epochs", 2, "--seed", 4)
+    words = ("judge", "train", digits, "--out", tmp_path / "judge", "--length", 8192, "--epochs", 1, "--seed", 4)
     status, out, err = command(*words)
     assert status == 0, err
-    assert "20 sounds" in out and "training on 16 sounds, validating on 4" in out and "finished after 2 epochs" in out
+    assert (
+        "20 sounds" in out
+        and "training on 16 sounds, validating on 4" in out
+        and "finished after 1 epochs (50 steps)" in out
+    )
     assert "validation:" in out and "95 % interval" in out and "--test FOLDER" in out and str(tmp_path / "judge") in out
     results = json.loads((tmp_path / "judge" / "results.json").read_text())
     assert results["labels"] == ["one", "zero"] and results["arguments"]["seed"] == 4

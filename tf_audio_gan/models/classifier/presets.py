@@ -9,7 +9,7 @@ NETWORKS = {
             "n_fft": 4096, "hop_length": 512, "n_mels": 192, "fmin": 20.0, "fmax": 5000.0, "kernel_size": 5,
             "filters": [16, 32, 32], "pools": [[2, 2], [2, 2], [2, 2]], "speed": 0.0, "mel_mask": 0.0,
         },
-        "train": {},
+        "train": {"transpose": 6},
     },
     # The classifier of WaveGAN's Inception score (Donahue et al. 2019; their code): 1,331,850 weights at ten classes.
     "sc09": {
