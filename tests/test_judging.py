@@ -8,8 +8,9 @@ import soundfile
 
 from tests.backends import run_torch
 from tf_audio_gan import Sounds, load_judge, train_judge
+from tf_audio_gan.data.splitting import split
 from tf_audio_gan.durable import sha256
-from tf_audio_gan.judging import accuracy, split
+from tf_audio_gan.judging import accuracy
 
 RATE, LENGTH = 8000, 2048
 SMALL = {
@@ -173,6 +174,7 @@ def test_wrong_inputs_are_refused_before_training(places, tmp_path):
     single = write(tmp_path / "single", 1, ["ann"], seed=2)
     refused(places, "too little to validate on: 3 sounds of 3 classes", data=single)
     refused(places, "each the only one of a class", data=single, group_by="prefix")
+    refused(places, "group_by='speaker': labels must be None, 'folder', 'prefix'", group_by="speaker")
     refused(places, "nowhere", error=FileNotFoundError, test=tmp_path / "nowhere")
     with pytest.raises(ValueError, match="data exists and holds no judge; it will not be overwritten"):
         train_judge(places / "data", places / "data", **HOW)

@@ -118,11 +118,12 @@ class Classifier(keras.Model):
         return self.logits(self.drops[1](self.embed(audio, training=training), training=training))
 
     def _checked(self, audio):
-        audio = ops.convert_to_tensor(audio)
-        if tuple(audio.shape[1:]) != (self.length, self.channels):
+        dtype = keras.backend.standardize_dtype(audio.dtype)
+        if tuple(audio.shape[1:]) != (self.length, self.channels) or "float" not in dtype:
             raise ValueError(
-                f"a judge of {self.length} samples at {self.sample_rate} Hz takes audio [batch, {self.length}, "
-                f"{self.channels}]. Received: {list(audio.shape)}. Crop or pad the sounds, or train another judge."
+                f"a judge of {self.length} samples at {self.sample_rate} Hz takes float audio [batch, "
+                f"{self.length}, {self.channels}] in [-1, 1]. Received: {dtype} {list(audio.shape)}. "
+                "Crop or pad the sounds, or train another judge."
             )
         return ops.cast(audio, "float32")
 
@@ -136,7 +137,7 @@ class Classifier(keras.Model):
 
     @backend.no_gradients()
     def _in_batches(self, function, audio, batch_size):
-        audio = np.asarray(audio, "float32")
+        audio = np.asarray(audio)
         if audio.ndim != 3 or not len(audio):
             raise ValueError(
                 f"audio must be [n, {self.length}, {self.channels}], n at least 1. Received: {audio.shape}"

@@ -2,7 +2,7 @@
 
 NETWORKS = {
     # Words, drum kinds and the like on a CPU: the classifier's defaults, 64 features.
-    "light": {"model": {}, "train": {}},
+    "light": {"model": {}, "train": {"epochs": 30}},
     # Labels that are pitches: fine bands that are never pooled away, and nothing that moves the pitch.
     "pitch": {
         "model": {
