@@ -187,6 +187,7 @@ def _fit(judge, sounds, parts, options, max_minutes, progress):
         )  # fmt: skip
     except KeyboardInterrupt:
         if best.weights is None:
+            print("\ninterrupted in the first epoch: there is no judge to keep yet", flush=True)
             raise
         stop.ask("interrupted")
     judge.set_weights(best.weights)
