@@ -67,6 +67,7 @@ def test_the_folder_says_what_was_measured(trained, places):
     assert 0.82 < results["test"]["low"] < 0.83 and results["test"]["high"] == 1.0, "Wilson's interval of 18 of 18"
     assert results["weights_sha256"] == sha256(folder / "classifier.weights.h5")
     assert results["arguments"]["seed"] == 0 and results["arguments"]["group_by"] == "prefix"
+    assert results["arguments"]["data"] == "data" and str(places) not in (folder / "results.json").read_text()
     assert (folder / "confusion.png").read_bytes().startswith(b"\x89PNG")
     assert json.loads((folder / "audio.json").read_text()) == {"sample_rate": RATE, "length": LENGTH, "channels": 1}
     judge = load_judge(folder)

@@ -21,6 +21,7 @@ from tf_audio_gan.models.classifier.classifier import REGISTERED, WEIGHTS, Class
 from tf_audio_gan.models.classifier.presets import NETWORKS
 
 _OPTIMIZERS = {"adamw": lambda rate: keras.optimizers.AdamW(rate, weight_decay=0.01), "sgd": keras.optimizers.SGD}
+_PLACES = ("data", "out", "test", "labels", "test_labels", "group_by")  # written down without where they lay
 _EPOCH = 50  # steps, at least
 _TRAIN = {"optimizer": "adamw", "learning_rate": 3e-3, "batch_size": 32, "epochs": 40, "transpose": 0}
 
@@ -91,7 +92,7 @@ def train_judge(
             validate on, an unknown network or keyword, or `out` holds something else.
         FileNotFoundError: no such folder or table.
     """
-    arguments = {k: str(v) if isinstance(v, Path) else v for k, v in locals().items()}
+    arguments = {k: Path(v).name if k in _PLACES and v is not None else v for k, v in locals().items()}
     backend.require_training()
     out, options = Path(out), _options(network, epochs, batch_size, learning_rate, transpose)
     _check_out(out)
