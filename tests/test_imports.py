@@ -9,7 +9,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "tf_audio_gan"
 LEVELS = {
-    "threefry": -1, "backend": 0, "audio": 0, "hub": 0, "optimizers": 0, "durable": 0, "preset_folder": 1,
+    "threefry": -1, "device": -1, "backend": 0, "audio": 0, "hub": 0, "optimizers": 0, "durable": 0, "preset_folder": 1,
     "layers": 1, "losses": 1, "metrics": 1, "data": 1, "chunking": 1, "pictures": 1, "listening": 1,
     "models": 2, "events": 2,
     "recipes": 3, "callbacks": 3, "health": 3, "run_folder": 3, "warmup": 3, "distribution": 3,
@@ -20,6 +20,7 @@ LEVELS = {
 BACKEND_FREE = ("layers", "losses", "audio", "models", "optimizers")
 MAY_IMPORT_TENSORFLOW = {
     "backend.py",
+    "device.py",
     "threefry.py",
     "distribution.py",
     "exporting.py",
