@@ -80,7 +80,8 @@ def size(sounds, dtype):
 def on_device(sounds, share=SHARE):
     """Puts sounds on the accelerator if they fit there: PyTorch only, whose steps run call by call.
 
-    TensorFlow needs no such thing: tf.data makes the batches ahead and sends them while the graph of a step runs.
+    Under TensorFlow tf.data makes batches ahead on the host; cutting them out on the device would have to be a part of
+    every model's graph.
 
     Args:
         sounds: `Sounds`.
