@@ -286,7 +286,7 @@ class _Chosen:
     """Some clips of a source under new numbers."""
 
     def __init__(self, source, numbers):
-        self._source, self._numbers = source, numbers
+        self._source, self._numbers, self.reads_whole = source, numbers, source.reads_whole
 
     def read(self, number, start, count):
         return self._source.read(self._numbers[number], start, count)
