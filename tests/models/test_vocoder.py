@@ -18,7 +18,8 @@ MELGAN = {**SMALL, "segment_length": 1024, "channels": 32, "upsample_scales": [8
 BANDS = {**SMALL, "segment_length": 4096, "channels": 32, "upsample_scales": [4, 2, 2], "stacks": 2}
 PWG = {
     "front_end": {**MELS, "padding": "centre"}, "segment_length": 4096, "blocks": 4, "stacks": 2,
-    "residual_channels": 8, "gate_channels": 16, "skip_channels": 8, "upsample_scales": [4, 4, 4], "d_layers": 4, "d_channels": 8,
+    "residual_channels": 8, "gate_channels": 16, "skip_channels": 8, "upsample_scales": [4, 4, 4],
+    "d_layers": 4, "d_channels": 8,
 }  # fmt: skip
 CASES = {
     "melgan": (MelGAN, {**MELGAN, "mel_discriminator": "1d", "mel_l1": 1.0, "mel_l2": 0.5}),

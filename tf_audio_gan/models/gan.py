@@ -173,7 +173,8 @@ class AudioGAN(keras.Model):
             self._update(self.discriminator, self.d_optimizer, self.discriminator_loss, part, draws)
             if self.weight_clip:
                 weights = self.discriminator.trainable_variables
-                backend.assign(weights, [ops.clip(w, -self.weight_clip, self.weight_clip) for w in weights])
+                with backend.numbers_made_there():
+                    backend.assign(weights, [ops.clip(w, -self.weight_clip, self.weight_clip) for w in weights])
         self._update(
             self.generator, self.optimizer, self.generator_loss, parts[-1], backend.Draws(self.seed, step, ("g",))
         )
@@ -223,14 +224,17 @@ class AudioGAN(keras.Model):
     def watch(self, terms):
         """Enters terms into the means that are logged."""
         for name, term in terms.items():
-            self.means[name].update_state(term)
+            backend.update_mean(self.means[name], term)
 
     def _average(self, step):
         keep = backend.early_decay(self.ema, step)
         now, averages = self.generator.variables, self.ema_generator.variables
         backend.assign(
             averages,
-            [a + (1 - keep) * (v - a) if v.trainable else v + 0 for v, a in zip(now, averages, strict=True)],
+            [
+                a + (1 - keep) * (v - a) if v.trainable else ops.convert_to_tensor(v)
+                for v, a in zip(now, averages, strict=True)
+            ],
         )
 
     def in_float32(self):
@@ -296,6 +300,8 @@ class AudioGAN(keras.Model):
         classes = {f"tf_audio_gan>{kind}": name for name, kind in models.MODELS.items()}
         if saved.get("registered_name") not in classes:
             found = saved.get("registered_name")
+            if found == "tf_audio_gan>Classifier":
+                raise ValueError(f"{folder} holds a judge, which makes no sounds. Use tf_audio_gan.load_judge.")
             raise ValueError(f"{folder / 'config.json'} is of {found!r}, which is none of: {', '.join(classes)}")
         kind = models.model_class(classes[saved["registered_name"]])
         if not issubclass(kind, cls):
