@@ -121,7 +121,7 @@ def test_versions_count_up_and_are_never_overwritten(model, exported):
 
 def test_a_model_that_is_not_repeated_is_refused(model, tmp_path, monkeypatch):
     def change_the_model(model, *_):
-        weights = model.ema_generator.trainable_variables[0]
+        weights = model.ema_generator.variables[0]
         weights.assign(weights + 0.1)
 
     monkeypatch.setattr(exporting, "_write_extras", change_the_model)  # between writing and comparing

@@ -34,11 +34,13 @@ MODULES = sorted(p.relative_to(PACKAGE) for p in PACKAGE.rglob("*.py"))
 
 
 def level(parts):
-    """A room's level; inside models/ the shared files are 2 and a model's folder is 3."""
+    """A room's level; inside models/ the shared files are 2 (the bases of several models above) and a folder is 3."""
     if not parts:
         return None
     if parts[0] == "models" and len(parts) > 1 and (PACKAGE / "models" / parts[1]).is_dir():
         return 3
+    if parts[0] == "models" and parts[1:2] == ["vocoder"]:
+        return 2.5
     return LEVELS[parts[0]]
 
 

@@ -114,7 +114,10 @@ def _where(precision):
 def _run(model, data, recipe, run_dir, max_minutes, progress, replicas):
     health = Health(alone=replicas.workers == 1)
     checkpoints = Checkpoints(run_dir / "checkpoints", recipe.train.checkpoint_minutes, health)
+    rates = _learning_rates(model)
     start = checkpoints.restore(model)
+    for optimizer, rate in rates:
+        optimizer.learning_rate = rate
     replicas.check_same(start, data.fingerprint)
     stop = Stop(recipe.train.steps, max_minutes, replicas.agree)
     if start < recipe.train.steps:
@@ -127,6 +130,12 @@ def _run(model, data, recipe, run_dir, max_minutes, progress, replicas):
     result = _finish(model, data, recipe, run_dir, health.problem or stop.reason or ended, replicas.chief)
     replicas.exchange()
     return result
+
+
+def _learning_rates(model):
+    """[(optimizer, rate)] of those with a constant one: what the recipe says, not what a checkpoint remembers."""
+    both = (model.optimizer, model.d_optimizer)
+    return [(o, float(o.learning_rate)) for o in both if "schedule" not in str(o.get_config()["learning_rate"])]
 
 
 def _writers(model, data, options, run_dir, checkpoints, start):
