@@ -6,13 +6,19 @@ import numpy as np
 import pytest
 from scipy import optimize, stats
 
-from tests.listeners import answer, page_data
+from tests.listening_tests.listeners import answer, page_data
 from tf_audio_gan.audio.io import write_audio
-from tf_audio_gan.listening_answers import KEY_FORMAT, RUINED
-from tf_audio_gan.listening_test import make_listening_test
-from tf_audio_gan.opinion_report import write_report
-from tf_audio_gan.opinion_statistics import abx_d_prime, bradley_terry, holm, pigeonhole_weights, wilson_interval
-from tf_audio_gan.opinions import analyse_opinions
+from tf_audio_gan.listening_tests.answers import KEY_FORMAT, RUINED
+from tf_audio_gan.listening_tests.making import make_listening_test
+from tf_audio_gan.listening_tests.opinions import analyse_opinions
+from tf_audio_gan.listening_tests.report import write_report
+from tf_audio_gan.listening_tests.statistics import (
+    abx_d_prime,
+    bradley_terry,
+    holm,
+    pigeonhole_weights,
+    wilson_interval,
+)
 
 
 def test_bradley_terry_of_two_is_their_log_odds():
