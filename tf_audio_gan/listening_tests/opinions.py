@@ -18,8 +18,8 @@ from tf_audio_gan.listening_tests.statistics import (
     bradley_terry,
     holm,
     pigeonhole_weights,
-    wilson_interval,
 )
+from tf_audio_gan.metrics.statistics import wilson_interval
 
 DRAWS = 2000
 _FEW = 5
@@ -237,7 +237,8 @@ def _abx(table):
     pairs = []
     for a, b, mask in table.pairs():
         n, k = int(mask.sum()), int(right[mask].sum())
-        low, high = wilson_interval(k, n) if n else (math.nan, math.nan)
+        interval = wilson_interval(k, n) if n else None
+        low, high = (interval.low, interval.high) if n else (math.nan, math.nan)
         p = float(stats.binomtest(k, n, alternative="greater").pvalue) if n else None
         facts = {"a": a, "b": b, "right": k, "answers": n, "share": k / n if n else None}
         facts |= {"low": _number(low), "high": _number(high)}
