@@ -20,6 +20,8 @@ _HOMES = {
     "Batches": "data.batches",
     "train": "training",
     "generate": "generation",
+    "evaluate": "evaluation",
+    "compare": "evaluation",
     "write_audio": "audio.io",
     "export": "exporting",
     "Client": "serving.client",

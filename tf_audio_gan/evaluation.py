@@ -1,0 +1,282 @@
+"""How good are the sounds? A preset against recordings, a folder against another, pairs of files; the zoo again.
+
+Every number stands between a ceiling (what real sounds score) and floors (what a model must beat), measured on as many
+sounds, against the same reference, with a confidence interval. docs/evaluation.md says how to read them.
+"""
+
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+
+from tf_audio_gan import backend, durable, hub
+from tf_audio_gan.evaluating import cards, provenance, reading, results
+from tf_audio_gan.evaluating.local_models import LocalModels
+from tf_audio_gan.evaluating.pairs import Pairs
+from tf_audio_gan.evaluating.sets import ROLES, Sets, choose, measure, split_by_needs
+from tf_audio_gan.metrics.sets import SET_METRICS, SoundSet
+from tf_audio_gan.models.classifier.classifier import load_judge
+from tf_audio_gan.models.gan import AudioGAN, from_preset
+
+ZOO_SETTINGS = ("n", "seed", "labels", "judge", "metrics", "crop", "normalize", "batch_size")
+
+
+def evaluate(
+    preset, data, *, train=None, metrics=None, n=None, seed=0, batch_size=64, labels=None, judge=None, crop=None,
+    normalize=None, fad=None, fad_rate=None, dnsmos=None, utmos=None, out=None, progress=None,
+):  # fmt: skip
+    """Measures how far a preset's sounds are from recordings, between a ceiling and floors.
+
+    The recordings are halved by file: one half is the reference of every row, the other the ceiling. The preset's
+    sounds, noise shaped like the real sounds, noise of their levels, and silence follow, each as many as the ceiling.
+    Recordings are read at the preset's sample rate, length and channels, cropped and normalised as its training did.
+
+    Args:
+        preset: a preset's folder, its name in the zoo, or an `AudioGAN`.
+        data: a folder of recordings that the model was not trained on.
+        train: the folder it was trained on: for memorisation and the cells of NDB.
+        metrics: names of metrics; None: all that can be had.
+        n: sounds of each set; None: as many as half of the recordings, at most 1000.
+        seed: of the halves and the noise; generated sounds are those of seed, seed + 1, ...
+        batch_size: sounds generated at a time.
+        labels: of the recordings: "folder", "prefix" or a CSV table with the columns path,label.
+        judge: a classifier's preset (see `load_judge`), for metrics on its features and probabilities.
+        crop: "start" or "random" (windows spread over each file) instead of the preset's.
+        normalize: "none", "peak" or "rms" instead of the preset's; of the recordings.
+        fad: a local embedding model, for the Frechet audio distance.
+        fad_rate: its sample rate in Hz.
+        dnsmos: a local DNSMOS model.
+        utmos: a local UTMOS model.
+        out: a folder for results.json, per_file.csv and picture.png; None: nothing is written.
+        progress: show bars on standard error; None = on a terminal.
+
+    Returns:
+        `evaluating.results.Evaluation`.
+
+    Raises:
+        FileNotFoundError: no such preset or folder.
+        ValueError: too few recordings, an unknown metric, no metric that can be had, a judge without the labels given.
+    """
+    begun = time.monotonic()
+    if out is not None:
+        results.check_out(out)
+    model, folder = (preset, None) if isinstance(preset, AudioGAN) else (from_preset(preset), hub.resolve(preset))
+    form = _form(model, folder, crop, normalize)
+    chosen = choose(SET_METRICS, metrics)
+    sets = Sets(data, form, n=n, seed=seed, labels=labels, train=train, progress=progress)
+    sets.add(*_generated(model, sets.n, seed, batch_size))
+    name = model.name if folder is None else folder.resolve().name
+    settings = {"preset": name, "data": _name(data), "train": _name(train)}
+    settings |= {"n": sets.n, "seed": seed, "labels": labels, "metrics": metrics}
+    settings |= {"crop": form["crop"], "normalize": form["normalize"]}
+    models = LocalModels(fad, fad_rate, dnsmos, utmos)
+    hashes = {} if folder is None else {"weights": provenance.weights(folder)}
+    result = _of_sets("evaluate", name, sets, chosen, settings, judge, models, progress, hashes, begun)
+    if out is not None:
+        result.write(out)
+    return result
+
+
+def compare(
+    real, fake, *, pairs=None, noisy=None, train=None, metrics=None, n=None, seed=0, sample_rate=None, length=None,
+    crop=None, normalize=None, labels=None, judge=None, workers=2, fad=None, fad_rate=None, dnsmos=None, utmos=None,
+    out=None, progress=None,
+):  # fmt: skip
+    """Compares two folders of sounds: as sets, or file by file.
+
+    As sets it is `evaluate` with a folder instead of a preset. As pairs, files are matched by their path below the
+    folder without extension, cut to the shorter where they differ by at most one analysis window (46 ms at 22.05 kHz),
+    and every estimate is measured against its reference; the ceiling is the reference itself, the floor Griffin-Lim
+    from its mel spectrogram (vocoding), or the noisy file (enhancement; white noise at 0 dB where none is given).
+    Pairs are measured in processes that are spawned: in a script, call this under `if __name__ == "__main__":`.
+
+    Args:
+        real: folder of recordings (the references).
+        fake: folder of generated sounds (the estimates).
+        pairs: None, "vocoding" or "enhancement".
+        noisy: folder of the noisy files, for enhancement.
+        train: see `evaluate`; sets only, as n, length, crop, normalize, labels, judge and fad are.
+        metrics: names of metrics; None: all that can be had.
+        n: sounds of each set; None: as many as there are, at most 1000.
+        seed: of the halves and the floors.
+        sample_rate: Hz; None: 16000 for sets, the references' own for pairs.
+        length: samples of a clip, cut or zero-padded; None: 16384.
+        crop: "start" (default) or "random".
+        normalize: "none" (default), "peak" or "rms"; of both folders.
+        labels: "folder", "prefix" or a CSV table, of both folders.
+        judge: a classifier's preset.
+        workers: processes that measure pairs.
+        fad: see `evaluate`.
+        fad_rate: see `evaluate`.
+        dnsmos: see `evaluate`.
+        utmos: see `evaluate`.
+        out: a folder for the results; None: nothing is written.
+        progress: show bars on standard error; None = on a terminal.
+
+    Returns:
+        `evaluating.results.Evaluation`.
+
+    Raises:
+        FileNotFoundError: no such folder.
+        ValueError: too few sounds, nothing matches, every file failed, options of sets with pairs.
+    """
+    begun = time.monotonic()
+    if out is not None:
+        results.check_out(out)
+    models = LocalModels(fad, fad_rate, dnsmos, utmos)
+    if pairs is None:
+        if noisy is not None:
+            raise ValueError("noisy files are compared in pairs; say pairs='enhancement' (--pairs enhancement) as well")
+        form = {"sample_rate": 16000 if sample_rate is None else sample_rate, "channels": 1}
+        form |= {"length": 16384 if length is None else length, "crop": crop or "start", "normalize": normalize or "none"}
+        result = _folders(real, fake, form, n, seed, labels, train, metrics, judge, models, progress, begun)
+    else:
+        of_sets = {"train": train, "n": n, "length": length, "crop": crop, "normalize": normalize, "labels": labels}
+        wrong = [name for name, value in (of_sets | {"judge": judge, "fad": fad}).items() if value is not None]
+        if wrong:
+            raise ValueError(f"{', '.join(wrong)} are for sets of sounds; leave them out when comparing pairs")
+        result = _of_pairs(real, fake, pairs, noisy, metrics, seed, sample_rate, workers, models, progress, begun)
+    if out is not None:
+        result.write(out)
+    return result
+
+
+def _name(folder):
+    """What a folder is called in results, which are read on other machines too; None for None."""
+    return None if folder is None else Path(folder).expanduser().resolve().name
+
+
+def _form(model, folder, crop, normalize):
+    """The form of all clips: the model's shape, and how its training data was cropped and normalised."""
+    trained = {}
+    if folder is not None and (folder / "metadata.json").is_file():
+        recorded = json.loads((folder / "metadata.json").read_text(encoding="utf-8"))
+        trained = (recorded.get("recipe") or {}).get("data") or {}
+    form = {name: getattr(model, name) for name in ("sample_rate", "length", "channels")}
+    form["crop"] = crop or trained.get("crop", "random")
+    return form | {"normalize": normalize or trained.get("normalize", "none")}
+
+
+def _generated(model, n, seed, batch_size):
+    """(SoundSet, what it is, label names): sounds of n seeds; a model with labels makes each of them in turn."""
+    names = list(model.config.get("labels") or ())
+    asked = np.arange(n) % len(names) if names else None
+    options = {} if asked is None else {"labels": asked}
+    audio = np.asarray(model.generate(n, seed, batch_size=batch_size, **options), np.float32)
+    what = f"made by the preset, seeds {seed} to {seed + n - 1}" + (", every label in turn" if names else "")
+    found = SoundSet(audio, model.sample_rate, names=[f"seed {seed + i}" for i in range(n)], labels=asked)
+    return found, what, names
+
+
+def _folders(real, fake, form, n, seed, labels, train, metrics, judge, models, progress, begun):
+    chosen = choose(SET_METRICS, metrics)
+    sounds = reading.open_sounds(fake, form, labels, progress)
+    sets = Sets(real, form, n=n, seed=seed, labels=labels, train=train, progress=progress)
+    clips, names = reading.read_generated(sounds, sets.n, seed, labels)
+    quiet = set(reading.silent(sounds))
+    sets.failed += [("generated", path, reason) for path, reason in sounds.skipped if path not in quiet]
+    sets.add(clips, f"of the {len(sounds) + len(quiet)} files in {_name(fake)}", names)
+    settings = {"real": _name(real), "fake": _name(fake), "train": _name(train), "n": sets.n}
+    settings |= {"seed": seed, "labels": labels, "metrics": metrics}
+    settings |= {key: value for key, value in form.items() if key != "channels"}
+    return _of_sets("compare", _name(fake), sets, chosen, settings, judge, models, progress, {}, begun)
+
+
+def _of_sets(command, name, sets, chosen, settings, judge, models, progress, hashes, begun):
+    """Measures complete sets; what there is no way to measure is left out, and said."""
+    facts = {"command": provenance.command(command, settings | {"judge": judge}), "form": sets.form}
+    if judge is not None:
+        heard, facts["judge"] = _judge(judge)
+        sets.hear(heard, facts["judge"]["normalize"])
+    usable, lines = split_by_needs(chosen + models.set_metrics(), sets.have())
+    if not usable:
+        raise ValueError(f"no metric can be measured: {'; '.join(lines)}")
+    rows, columns, per_file = measure(sets, usable, progress)
+    facts |= _facts({**hashes, "reference": sets.reference_hash} | models.hashes(), begun)
+    settings = {key: value for key, value in (settings | {"judge": judge}).items() if value is not None}
+    return results.Evaluation(
+        name, "generation", rows, {row: ROLES[row] for row in rows}, columns, sets.about, settings, facts,
+        notes=sets.notes + lines, failed=sets.failed, per_file=per_file, picture=sets.draw,
+    )  # fmt: skip
+
+
+def _judge(handle):
+    """A judge, and what to say of it beside its numbers: accuracy, hash of its weights, how its sounds were normalised.
+
+    Values of judged metrics compare only between evaluations that show the same hash.
+    """
+    folder = hub.resolve(handle)
+    judge, path = load_judge(folder), folder / "results.json"
+    trained = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    accuracy = trained.get("test") or {}
+    facts = {"name": folder.resolve().name, "sha256": provenance.weights(folder)}
+    facts["held_out_accuracy"] = {key: accuracy.get(key) for key in ("accuracy", "low", "high", "n")}
+    facts["normalize"] = (trained.get("arguments") or {}).get("normalize", "none")
+    return judge, facts
+
+
+def _of_pairs(real, fake, task, noisy, metrics, seed, sample_rate, workers, models, progress, begun):
+    pairs = Pairs(real, fake, task, noisy, metrics, seed, sample_rate, models)
+    rows, columns, per_file, failed, notes = pairs.measure(workers, progress)
+    settings = {"real": _name(real), "fake": _name(fake), "pairs": task, "noisy": _name(noisy)}
+    settings |= {"metrics": metrics, "seed": seed, "sample_rate": sample_rate}
+    facts = {"command": provenance.command("compare", settings)} | _facts(pairs.hashes() | models.hashes(), begun)
+    settings = {key: value for key, value in settings.items() if value is not None}
+    return results.Evaluation(
+        _name(fake), task, rows, pairs.roles, columns, pairs.about, settings, facts, notes=notes, failed=failed,
+        per_file=per_file, picture=pairs.draw,
+    )  # fmt: skip
+
+
+def _facts(hashes, begun):
+    return {
+        "sha256": hashes, "versions": provenance.versions(), "hardware": provenance.hardware(backend.device_name()),
+        "measured": provenance.now(), "seconds": round(time.monotonic() - begun, 1),
+    }  # fmt: skip
+
+
+def evaluate_zoo(name, data=None, train=None, *, check=False, progress=None):
+    """Measures a preset of the zoo again by the settings in its results.json; writes that and the card's tables.
+
+    Args:
+        name: of the preset.
+        data: the folder that holds the folders of recordings that the settings name.
+        train: the same for training data; None: as `data`.
+        check: write nothing. Without data: does the card show what results.json holds? With data: are the numbers of
+            a new run the recorded ones?
+        progress: show bars; None = on a terminal.
+
+    Returns:
+        A list of lines on what differs; without `check` always empty.
+
+    Raises:
+        FileNotFoundError: no such preset or folder, or it has no results.json.
+        ValueError: its card has no markers, or results.json is damaged.
+    """
+    folder = hub.ZOO / name
+    if not (folder / "config.json").is_file():
+        raise FileNotFoundError(f"{folder} is no preset of the zoo. Presets: {', '.join(sorted(hub.zoo_index()))}")
+    before, card = cards.read_results(folder), folder / "README.md"
+    cards.with_section(card.read_text(encoding="utf-8"), {}, card)
+    problems = [why] if check and (why := cards.check(folder)) else []
+    if data is None:
+        return problems
+    after = {title: _again(folder, old["settings"], data, train or data, progress) for title, old in before.items()}
+    if check:
+        return problems + [f"{name}: {line}" for title in before for line in cards.differences(before[title], after[title])]
+    durable.write_text(folder / "results.json", results.as_json({"format": results.FORMAT, "evaluations": after}))
+    durable.write_text(card, cards.with_section(card.read_text(encoding="utf-8"), after, card))
+    return []
+
+
+def _again(folder, settings, data, train, progress):
+    """One recorded evaluation, measured anew: the content of its results.json."""
+    given = {key: value for key, value in settings.items() if key not in ("preset", "data", "train")}
+    unknown = [key for key in given if key not in ZOO_SETTINGS]
+    if unknown:
+        raise ValueError(f"{folder / 'results.json'}: unknown setting {', '.join(unknown)}. Known: {', '.join(ZOO_SETTINGS)}")
+    if settings.get("train"):
+        given["train"] = Path(train) / settings["train"]
+    result = evaluate(folder, Path(data) / settings["data"], **given, progress=progress).as_dict()
+    return result | {"settings": result["settings"] | {key: settings[key] for key in ("data", "train") if key in settings}}
