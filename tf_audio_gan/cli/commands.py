@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import tf_audio_gan
-from tf_audio_gan.cli import evaluating, zoo
+from tf_audio_gan.cli import evaluating, judging, zoo
 from tf_audio_gan.cli.common import Preset, load_keras, quoted, say_skipped
 
 app = typer.Typer(
@@ -20,6 +20,7 @@ app = typer.Typer(
 app.command()(evaluating.evaluate)
 app.command()(evaluating.compare)
 app.add_typer(zoo.app, name="zoo")
+app.add_typer(judging.app, name="judge")
 
 
 def _version(asked: bool):

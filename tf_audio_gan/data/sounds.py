@@ -1,5 +1,6 @@
 """A folder of sounds as training examples."""
 
+import copy
 import hashlib
 import json
 import threading
@@ -93,12 +94,34 @@ class Sounds:
             self._source = FolderSource(self.path, sample_rate, channels, labels, open_sound, cache_mb, progress)
         self.clips, self.label_names = self._source.clips, self._source.label_names
         self.skipped = list(self._source.skipped)
+        self._deal()
+
+    def _deal(self):
+        """Gives every clip its slots in a pass."""
         lengths = np.array([clip.length for clip in self.clips])
-        by_duration = weighting == "duration" and crop == "random"
-        counts = np.maximum(1, np.rint(lengths / length)) if by_duration else np.ones(len(lengths))
+        by_duration = self.weighting == "duration" and self.crop == "random"
+        counts = np.maximum(1, np.rint(lengths / self.length)) if by_duration else np.ones(len(lengths))
         self._slots = np.repeat(np.arange(len(lengths)), counts.astype(int))
-        self._draws = Draws(len(self._slots), seed)
+        self._draws = Draws(len(self._slots), self.seed)
         self._broken, self._lock = set(), threading.Lock()
+
+    def subset(self, numbers):
+        """Some of the clips, e.g. to validate on: the same settings, labels, decoded sounds and list of the skipped.
+
+        Args:
+            numbers: of the clips to keep, indices into `clips`; at least one.
+
+        Returns:
+            `Sounds`.
+        """
+        numbers = [int(n) for n in numbers]
+        if not numbers:
+            raise ValueError(f"a subset of {self.path} needs at least one of its {len(self)} clips; received none")
+        part = copy.copy(self)
+        part.clips = [self.clips[n] for n in numbers]
+        part._source = _Chosen(self._source, numbers)
+        part._deal()
+        return part
 
     def __len__(self):
         return len(self.clips)
@@ -233,6 +256,16 @@ class Sounds:
                 " Warning: that is little to learn from; a GAN may repeat it. Aim at hundreds of sounds and minutes."
             )
         return text
+
+
+class _Chosen:
+    """Some clips of a source under new numbers."""
+
+    def __init__(self, source, numbers):
+        self._source, self._numbers = source, numbers
+
+    def read(self, number, start, count):
+        return self._source.read(self._numbers[number], start, count)
 
 
 def folder_at(path):

@@ -27,3 +27,4 @@ def register_all():
     """Imports every model, so that Keras can find its registered class in a saved file."""
     for name in MODELS:
         model_class(name)
+    importlib.import_module("tf_audio_gan.models.classifier.classifier")

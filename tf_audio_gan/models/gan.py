@@ -232,6 +232,8 @@ class AudioGAN(keras.Model):
         classes = {f"tf_audio_gan>{kind}": name for name, kind in models.MODELS.items()}
         if saved.get("registered_name") not in classes:
             found = saved.get("registered_name")
+            if found == "tf_audio_gan>Classifier":
+                raise ValueError(f"{folder} holds a judge, which makes no sounds. Use tf_audio_gan.load_judge.")
             raise ValueError(f"{folder / 'config.json'} is of {found!r}, which is none of: {', '.join(classes)}")
         kind = models.model_class(classes[saved["registered_name"]])
         if not issubclass(kind, cls):

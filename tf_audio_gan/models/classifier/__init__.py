@@ -1,0 +1,1 @@
+"""The judge: a classifier of labelled recordings, which generated ones are measured with."""
