@@ -65,10 +65,10 @@ def evaluate(
     form = _form(model, folder, crop, normalize)
     chosen = choose(SET_METRICS, metrics)
     sets = Sets(data, form, n=n, seed=seed, labels=labels, train=train, progress=progress)
-    sets.add(*_generated(model, sets.n, seed, batch_size))
+    sets.add(*_generated(model, sets, batch_size))
     name = model.name if folder is None else folder.resolve().name
     settings = {"preset": name, "data": _name(data), "train": _name(train)}
-    settings |= {"n": sets.n, "seed": seed, "labels": labels, "metrics": metrics}
+    settings |= {"n": sets.n, "seed": seed, "labels": _rule(labels), "metrics": metrics}
     settings |= {"crop": form["crop"], "normalize": form["normalize"]}
     models = LocalModels(fad, fad_rate, dnsmos, utmos)
     hashes = {} if folder is None else {"weights": provenance.weights(folder)}
@@ -147,6 +147,11 @@ def _name(folder):
     return None if folder is None else Path(folder).expanduser().resolve().name
 
 
+def _rule(labels):
+    """A rule of labels as results record it: a table by its name."""
+    return _name(labels) if str(labels).lower().endswith(".csv") else labels
+
+
 def _form(model, folder, crop, normalize):
     """The form of all clips: the model's shape, and how its training data was cropped and normalised."""
     trained = {}
@@ -158,14 +163,22 @@ def _form(model, folder, crop, normalize):
     return form | {"normalize": normalize or trained.get("normalize", "none")}
 
 
-def _generated(model, n, seed, batch_size):
-    """(SoundSet, what it is, label names): sounds of n seeds; a model with labels makes each of them in turn."""
-    names = list(model.config.get("labels") or ())
-    asked = np.arange(n) % len(names) if names else None
-    options = {} if asked is None else {"labels": asked}
+def _generated(model, sets, batch_size):
+    """(SoundSet, what it is, label names): sounds of n seeds; a model with labels makes each of them in turn.
+
+    Sounds with NaN are left out, and named in `sets.failed`.
+    """
+    n, seed, names = sets.n, sets.seed, list(model.config.get("labels") or ())
+    labels = np.arange(n) % len(names) if names else None
+    options = {} if labels is None else {"labels": labels}
     audio = np.asarray(model.generate(n, seed, batch_size=batch_size, **options), np.float32)
+    good = np.isfinite(audio).all(axis=(1, 2))
+    sets.failed += [("generated", f"seed {seed + i}", "NaN or infinite samples") for i in np.flatnonzero(~good)]
+    if not good.any():
+        raise ValueError(f"all {n} generated sounds hold NaN; the weights are of a model that diverged. Train it anew")
     what = f"made by the preset, seeds {seed} to {seed + n - 1}" + (", every label in turn" if names else "")
-    found = SoundSet(audio, model.sample_rate, names=[f"seed {seed + i}" for i in range(n)], labels=asked)
+    called = [f"seed {seed + i}" for i in np.flatnonzero(good)]
+    found = SoundSet(audio[good], model.sample_rate, names=called, labels=None if labels is None else labels[good])
     return found, what, names
 
 
@@ -178,14 +191,15 @@ def _folders(real, fake, form, n, seed, labels, train, metrics, judge, models, p
     sets.failed += [("generated", path, reason) for path, reason in sounds.skipped if path not in quiet]
     sets.add(clips, f"of the {len(sounds) + len(quiet)} files in {_name(fake)}", names)
     settings = {"real": _name(real), "fake": _name(fake), "train": _name(train), "n": sets.n}
-    settings |= {"seed": seed, "labels": labels, "metrics": metrics}
+    settings |= {"seed": seed, "labels": _rule(labels), "metrics": metrics}
     settings |= {key: value for key, value in form.items() if key != "channels"}
     return _of_sets("compare", _name(fake), sets, chosen, settings, judge, models, progress, {}, begun)
 
 
 def _of_sets(command, name, sets, chosen, settings, judge, models, progress, hashes, begun):
     """Measures complete sets; what there is no way to measure is left out, and said."""
-    facts = {"command": provenance.command(command, settings | {"judge": judge}), "form": sets.form}
+    settings = settings | {"judge": _name(judge)}
+    facts = {"command": provenance.command(command, settings), "form": sets.form}
     if judge is not None:
         heard, facts["judge"] = _judge(judge)
         sets.hear(heard, facts["judge"]["normalize"])
@@ -194,7 +208,7 @@ def _of_sets(command, name, sets, chosen, settings, judge, models, progress, has
         raise ValueError(f"no metric can be measured: {'; '.join(lines)}")
     rows, columns, per_file = measure(sets, usable, progress)
     facts |= _facts({**hashes, "reference": sets.reference_hash} | models.hashes(), begun)
-    settings = {key: value for key, value in (settings | {"judge": judge}).items() if value is not None}
+    settings = {key: value for key, value in settings.items() if value is not None}
     return results.Evaluation(
         name, "generation", rows, {row: ROLES[row] for row in rows}, columns, sets.about, settings, facts,
         notes=sets.notes + lines, failed=sets.failed, per_file=per_file, picture=sets.draw,
@@ -276,6 +290,8 @@ def _again(folder, settings, data, train, progress):
     unknown = [key for key in given if key not in ZOO_SETTINGS]
     if unknown:
         raise ValueError(f"{folder / 'results.json'}: unknown setting {', '.join(unknown)}. Known: {', '.join(ZOO_SETTINGS)}")
+    if str(given.get("labels")).lower().endswith(".csv"):
+        given["labels"] = Path(data) / given["labels"]
     if settings.get("train"):
         given["train"] = Path(train) / settings["train"]
     result = evaluate(folder, Path(data) / settings["data"], **given, progress=progress).as_dict()
