@@ -8,6 +8,12 @@ HERE = Path(__file__).parent
 EXTRAS = {
     "cuda": ["tensorflow[and-cuda]>=2.17"],
     "io": ["tensorflow-io==0.37.1"],
+    # pyworld and pysptk are built from source by a C compiler, and load pkg_resources, which setuptools 82 dropped
+    "eval": ["pystoi>=0.4.1", "pyworld>=0.3.5", "pysptk>=1.0.1", "setuptools<82"],
+    # apart, and never bundled: the ITU's code in it has a licence of its own, which restricts commercial use.
+    # 0.0.4 is what published tables are made with: later code follows Corrigendum 2 and gives other numbers
+    "pesq": ["pesq==0.0.4"],
+    "onnx": ["onnxruntime>=1.17"],
     "serve": ["uvicorn>=0.30", "orjson>=3.10"],
     "dev": ["pytest>=8", "ruff>=0.9", "scipy>=1.11", "pyyaml>=6"],
 }

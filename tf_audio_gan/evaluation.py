@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from tf_audio_gan import backend, durable, hub
-from tf_audio_gan.evaluating import cards, provenance, reading, results
+from tf_audio_gan.evaluating import cards, copies, provenance, reading, results
 from tf_audio_gan.evaluating.local_models import LocalModels
 from tf_audio_gan.evaluating.pairs import Pairs
-from tf_audio_gan.evaluating.sets import ROLES, Sets, choose, measure, split_by_needs
+from tf_audio_gan.evaluating.sets import ROLES, Sets, choose, measurable, measure
 from tf_audio_gan.metrics.sets import SET_METRICS, SoundSet
 from tf_audio_gan.models.classifier.classifier import load_judge
 from tf_audio_gan.models.gan import AudioGAN, from_preset
@@ -63,7 +63,7 @@ def evaluate(
         results.check_out(out)
     model, folder = (preset, None) if isinstance(preset, AudioGAN) else (from_preset(preset), hub.resolve(preset))
     form = _form(model, folder, crop, normalize)
-    chosen = choose(SET_METRICS, metrics)
+    choose(_registry(), metrics)
     sets = Sets(data, form, n=n, seed=seed, labels=labels, train=train, progress=progress)
     sets.add(*_generated(model, sets, batch_size))
     name = model.name if folder is None else folder.resolve().name
@@ -72,7 +72,7 @@ def evaluate(
     settings |= {"crop": form["crop"], "normalize": form["normalize"]}
     models = LocalModels(fad, fad_rate, dnsmos, utmos)
     hashes = {} if folder is None else {"weights": provenance.weights(folder)}
-    result = _of_sets("evaluate", name, sets, chosen, settings, judge, models, progress, hashes, begun)
+    result = _of_sets("evaluate", name, sets, metrics, settings, judge, models, progress, hashes, begun)
     if out is not None:
         result.write(out)
     return result
@@ -183,7 +183,7 @@ def _generated(model, sets, batch_size):
 
 
 def _folders(real, fake, form, n, seed, labels, train, metrics, judge, models, progress, begun):
-    chosen = choose(SET_METRICS, metrics)
+    choose(_registry(), metrics)
     sounds = reading.open_sounds(fake, form, labels, progress)
     sets = Sets(real, form, n=n, seed=seed, labels=labels, train=train, progress=progress)
     clips, names = reading.read_generated(sounds, sets.n, seed, labels)
@@ -193,17 +193,17 @@ def _folders(real, fake, form, n, seed, labels, train, metrics, judge, models, p
     settings = {"real": _name(real), "fake": _name(fake), "train": _name(train), "n": sets.n}
     settings |= {"seed": seed, "labels": _rule(labels), "metrics": metrics}
     settings |= {key: value for key, value in form.items() if key != "channels"}
-    return _of_sets("compare", _name(fake), sets, chosen, settings, judge, models, progress, {}, begun)
+    return _of_sets("compare", _name(fake), sets, metrics, settings, judge, models, progress, {}, begun)
 
 
-def _of_sets(command, name, sets, chosen, settings, judge, models, progress, hashes, begun):
+def _of_sets(command, name, sets, metrics, settings, judge, models, progress, hashes, begun):
     """Measures complete sets; what there is no way to measure is left out, and said."""
     settings = settings | {"judge": _name(judge)}
     facts = {"command": provenance.command(command, settings), "form": sets.form}
     if judge is not None:
         heard, facts["judge"] = _judge(judge)
         sets.hear(heard, facts["judge"]["normalize"])
-    usable, lines = split_by_needs(chosen + models.set_metrics(), sets.have())
+    usable, lines = measurable(sets, choose(_registry(sets), metrics) + models.set_metrics())
     if not usable:
         raise ValueError(f"no metric can be measured: {'; '.join(lines)}")
     rows, columns, per_file = measure(sets, usable, progress)
@@ -213,6 +213,11 @@ def _of_sets(command, name, sets, chosen, settings, judge, models, progress, has
         name, "generation", rows, {row: ROLES[row] for row in rows}, columns, sets.about, settings, facts,
         notes=sets.notes + lines, failed=sets.failed, per_file=per_file, picture=sets.draw,
     )  # fmt: skip
+
+
+def _registry(sets=None):
+    """{name: metric} of sets; that of copies compares with the ceiling's sounds."""
+    return SET_METRICS | {copies.NAME: copies.metric(sets and sets.rows["real"])}
 
 
 def _judge(handle):

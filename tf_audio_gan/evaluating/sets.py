@@ -3,19 +3,21 @@
 import numpy as np
 
 from tf_audio_gan.data.scan import bar
-from tf_audio_gan.evaluating import baselines, provenance, reading
-from tf_audio_gan.metrics.sets import SET_METRICS, SoundSet
+from tf_audio_gan.evaluating import baselines, copies, provenance, reading
+from tf_audio_gan.metrics.sets import SoundSet, missing_input
 from tf_audio_gan.pictures import comparison_sheet
 
 MOST = 1000  # sounds of a set, unless asked for more
-MOST_TRAINING = 10_000
+MOST_TRAINING = 5_000
 SHEET = 8  # clips of each kind in the picture
-NEEDS = {  # what a metric needs: how a user gives it
+WAYS = {  # how a user gives what a metric needs
     "judge": "--judge",
     "labels": "--judge, --labels and sounds made for labels",
     "training": "--train",
-    "pitch": "labels that are MIDI numbers",
+    "pitch": "--labels that are MIDI numbers, and sounds made for them",
 }
+AGAINST_TRAINING = ("d_train", "abs_d_train", copies.NAME)  # training data or nothing
+CELLS_OF_TRAINING = ("ndb", "ndb_share", "js")  # cells of the training data, where there are any
 ROLES = {"real": "ceiling", "generated": "evaluated", "shaped noise": "floor", "noise": "floor", "silence": "floor"}
 
 
@@ -100,6 +102,10 @@ class Sets:
         for row, audio in floors.items():
             self.rows[row] = SoundSet(audio, real.sample_rate, names=real.names, labels=real.labels)
             self.about[row] = {"n": len(audio), "what": words[row]}
+        if self.label_names and all(name.isdigit() for name in self.label_names):
+            pitches = np.array([float(name) for name in self.label_names])
+            for found in self.rows.values():
+                found.pitches = None if found.labels is None else pitches[found.labels]
 
     def hear(self, judge, normalize):
         """Has a judge hear every set: its features, its probabilities, and labels in its own numbers.
@@ -126,13 +132,16 @@ class Sets:
             )
         return np.array([judge.labels.index(name) for name in self.label_names], int)
 
-    def have(self):
-        """Which needs of metrics are met."""
-        labelled = self.rows["generated"].labels is not None
-        judged = self.rows["generated"].probabilities is not None
-        pitched = labelled and all(name.isdigit() for name in self.label_names)
-        met = {"judge": judged, "labels": labelled and judged, "training": self.training is not None, "pitch": pitched}
-        return {"audio"} | {need for need, there in met.items() if there}
+    def against(self, metric):
+        """The set that a metric compares with: the reference, or the training data."""
+        of_training = metric.name in AGAINST_TRAINING + CELLS_OF_TRAINING
+        return self.training if of_training and self.training is not None else self.reference
+
+    def lacks(self, metric):
+        """What a metric needs and is not there, a key of `WAYS`; None if it can be measured."""
+        if metric.name in AGAINST_TRAINING and self.training is None:
+            return "training"
+        return metric.needs if missing_input(metric, self.against(metric), self.rows["generated"]) else None
 
     def draw(self, path):
         """The picture: real clips beside generated ones."""
@@ -157,29 +166,17 @@ def choose(registry, names):
     return [metric for name, metric in registry.items() if not names or name in names]
 
 
-def split_by_needs(metrics, have):
+def measurable(sets, metrics):
     """Splits metrics by whether what they need is there.
 
-    Args:
-        metrics: each with `name` and `needs`.
-        have: names among "audio", "judge", "labels", "training", "pitch".
-
     Returns:
-        `(usable metrics, [a line for each kind of need that is lacking])`.
+        `(metrics that can be measured, [a line for each kind of thing that is lacking])`.
     """
-    usable, lacking = [], {}
+    lacking = {}
     for metric in metrics:
-        missing = [need for need in needs_of(metric) if need not in have]
-        if missing:
-            lacking.setdefault(missing[0], []).append(metric.name)
-        else:
-            usable.append(metric)
-    return usable, [f"left out without {NEEDS[need]}: {', '.join(names)}" for need, names in lacking.items()]
-
-
-def needs_of(metric):
-    """The needs of a metric as a tuple."""
-    return (metric.needs,) if isinstance(metric.needs, str) else tuple(metric.needs)
+        lacking.setdefault(sets.lacks(metric), []).append(metric)
+    lines = [f"left out without {WAYS[need]}: {', '.join(m.name for m in found)}" for need, found in lacking.items() if need]
+    return lacking.get(None, []), lines
 
 
 def measure(sets, metrics, progress=None):
@@ -198,10 +195,17 @@ def measure(sets, metrics, progress=None):
     files = {row: [{"set": row, "file": name} for name in sets.rows[row].names] for row in order}
     jobs = [(metric, row) for metric in metrics for row in order]
     for metric, row in bar(jobs, len(jobs), "Measuring", progress):
-        for column, measured in metric.function(sets.reference, sets.rows[row], seed=sets.seed).items():
+        if missing_input(metric, sets.against(metric), sets.rows[row]):
+            continue  # of the floors, which nobody asked for a label
+        for column, measured in metric.function(sets.against(metric), sets.rows[row], seed=sets.seed).items():
             rows[row][column] = measured
             columns[column] = {"metric": metric.name, "unit": metric.unit, "better": metric.better}
             if getattr(measured, "per_clip", None) is not None:
                 for line, value in zip(files[row], measured.per_clip, strict=True):
                     line[column] = float(value)
+    if copies.NAME in columns:
+        for row in order:
+            nearest = copies.nearest_training(sets.training, sets.rows[row])[1]
+            for line, number in zip(files[row], nearest, strict=True):
+                line["nearest_training"] = sets.training.names[number]
     return rows, columns, [line for lines in files.values() for line in lines]
