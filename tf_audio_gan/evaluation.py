@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
-from tf_audio_gan import backend, durable, hub
+from tf_audio_gan import durable, hub
 from tf_audio_gan.evaluating import cards, copies, provenance, reading, results
 from tf_audio_gan.evaluating.local_models import LocalModels
-from tf_audio_gan.evaluating.pairs import Pairs
-from tf_audio_gan.evaluating.sets import ROLES, Sets, choose, measurable, measure
+from tf_audio_gan.evaluating.pairs import evaluate_pairs
+from tf_audio_gan.evaluating.sets import ROLES, Sets, choose, measurable, measure, notes_on
 from tf_audio_gan.metrics.sets import SET_METRICS, SoundSet
 from tf_audio_gan.models.classifier.classifier import load_judge
 from tf_audio_gan.models.gan import AudioGAN, from_preset
@@ -67,8 +67,8 @@ def evaluate(
     sets = Sets(data, form, n=n, seed=seed, labels=labels, train=train, progress=progress)
     sets.add(*_generated(model, sets, batch_size))
     name = model.name if folder is None else folder.resolve().name
-    settings = {"preset": name, "data": _name(data), "train": _name(train)}
-    settings |= {"n": sets.n, "seed": seed, "labels": _rule(labels), "metrics": metrics}
+    settings = {"preset": name, "data": provenance.name(data), "train": provenance.name(train)}
+    settings |= {"n": sets.n, "seed": seed, "labels": provenance.rule(labels), "metrics": metrics}
     settings |= {"crop": form["crop"], "normalize": form["normalize"]}
     models = LocalModels(fad, fad_rate, dnsmos, utmos)
     hashes = {} if folder is None else {"weights": provenance.weights(folder)}
@@ -129,27 +129,22 @@ def compare(
         if noisy is not None:
             raise ValueError("noisy files are compared in pairs; say pairs='enhancement' (--pairs enhancement) as well")
         form = {"sample_rate": 16000 if sample_rate is None else sample_rate, "channels": 1}
-        form |= {"length": 16384 if length is None else length, "crop": crop or "start", "normalize": normalize or "none"}
+        form |= {
+            "length": 16384 if length is None else length,
+            "crop": crop or "start",
+            "normalize": normalize or "none",
+        }
         result = _folders(real, fake, form, n, seed, labels, train, metrics, judge, models, progress, begun)
     else:
         of_sets = {"train": train, "n": n, "length": length, "crop": crop, "normalize": normalize, "labels": labels}
         wrong = [name for name, value in (of_sets | {"judge": judge, "fad": fad}).items() if value is not None]
         if wrong:
             raise ValueError(f"{', '.join(wrong)} are for sets of sounds; leave them out when comparing pairs")
-        result = _of_pairs(real, fake, pairs, noisy, metrics, seed, sample_rate, workers, models, progress, begun)
+        given = {"noisy": noisy, "metrics": metrics, "seed": seed, "sample_rate": sample_rate, "models": models}
+        result = evaluate_pairs(real, fake, pairs, **given, workers=workers, progress=progress, begun=begun)
     if out is not None:
         result.write(out)
     return result
-
-
-def _name(folder):
-    """What a folder is called in results, which are read on other machines too; None for None."""
-    return None if folder is None else Path(folder).expanduser().resolve().name
-
-
-def _rule(labels):
-    """A rule of labels as results record it: a table by its name."""
-    return _name(labels) if str(labels).lower().endswith(".csv") else labels
 
 
 def _form(model, folder, crop, normalize):
@@ -185,20 +180,21 @@ def _generated(model, sets, batch_size):
 def _folders(real, fake, form, n, seed, labels, train, metrics, judge, models, progress, begun):
     choose(_registry(), metrics)
     sounds = reading.open_sounds(fake, form, labels, progress)
-    sets = Sets(real, form, n=n, seed=seed, labels=labels, train=train, progress=progress)
-    clips, names = reading.read_generated(sounds, sets.n, seed, labels)
     quiet = set(reading.silent(sounds))
+    most = sum(map(len, reading.places(sounds))) + len(quiet)
+    sets = Sets(real, form, n=n, seed=seed, labels=labels, train=train, most=most, progress=progress)
+    clips, names = reading.read_generated(sounds, sets.n, seed, labels)
     sets.failed += [("generated", path, reason) for path, reason in sounds.skipped if path not in quiet]
-    sets.add(clips, f"of the {len(sounds) + len(quiet)} files in {_name(fake)}", names)
-    settings = {"real": _name(real), "fake": _name(fake), "train": _name(train), "n": sets.n}
-    settings |= {"seed": seed, "labels": _rule(labels), "metrics": metrics}
+    sets.add(clips, f"of the {len(sounds) + len(quiet)} files in {provenance.name(fake)}", names)
+    settings = {"real": provenance.name(real), "fake": provenance.name(fake), "train": provenance.name(train)}
+    settings |= {"n": sets.n, "seed": seed, "labels": provenance.rule(labels), "metrics": metrics}
     settings |= {key: value for key, value in form.items() if key != "channels"}
-    return _of_sets("compare", _name(fake), sets, metrics, settings, judge, models, progress, {}, begun)
+    return _of_sets("compare", provenance.name(fake), sets, metrics, settings, judge, models, progress, {}, begun)
 
 
 def _of_sets(command, name, sets, metrics, settings, judge, models, progress, hashes, begun):
     """Measures complete sets; what there is no way to measure is left out, and said."""
-    settings = settings | {"judge": _name(judge)}
+    settings = settings | {"judge": provenance.name(judge)}
     facts = {"command": provenance.command(command, settings), "form": sets.form}
     if judge is not None:
         heard, facts["judge"] = _judge(judge)
@@ -207,11 +203,12 @@ def _of_sets(command, name, sets, metrics, settings, judge, models, progress, ha
     if not usable:
         raise ValueError(f"no metric can be measured: {'; '.join(lines)}")
     rows, columns, per_file = measure(sets, usable, progress)
-    facts |= _facts({**hashes, "reference": sets.reference_hash} | models.hashes(), begun)
+    facts |= provenance.facts({**hashes, "reference": sets.reference_hash} | models.hashes(), begun)
     settings = {key: value for key, value in settings.items() if value is not None}
+    notes, roles = sets.notes + lines + notes_on(rows["generated"]), {row: ROLES[row] for row in rows}
     return results.Evaluation(
-        name, "generation", rows, {row: ROLES[row] for row in rows}, columns, sets.about, settings, facts,
-        notes=sets.notes + lines, failed=sets.failed, per_file=per_file, picture=sets.draw,
+        name, "generation", rows, roles, columns, sets.about, settings, facts,
+        notes=notes, failed=sets.failed, per_file=per_file, picture=sets.draw,
     )  # fmt: skip
 
 
@@ -233,26 +230,6 @@ def _judge(handle):
     facts["held_out_accuracy"] = {key: accuracy.get(key) for key in ("accuracy", "low", "high", "n")}
     facts["normalize"] = (trained.get("arguments") or {}).get("normalize", "none")
     return judge, facts
-
-
-def _of_pairs(real, fake, task, noisy, metrics, seed, sample_rate, workers, models, progress, begun):
-    pairs = Pairs(real, fake, task, noisy, metrics, seed, sample_rate, models)
-    rows, columns, per_file, failed, notes = pairs.measure(workers, progress)
-    settings = {"real": _name(real), "fake": _name(fake), "pairs": task, "noisy": _name(noisy)}
-    settings |= {"metrics": metrics, "seed": seed, "sample_rate": sample_rate}
-    facts = {"command": provenance.command("compare", settings)} | _facts(pairs.hashes() | models.hashes(), begun)
-    settings = {key: value for key, value in settings.items() if value is not None}
-    return results.Evaluation(
-        _name(fake), task, rows, pairs.roles, columns, pairs.about, settings, facts, notes=notes, failed=failed,
-        per_file=per_file, picture=pairs.draw,
-    )  # fmt: skip
-
-
-def _facts(hashes, begun):
-    return {
-        "sha256": hashes, "versions": provenance.versions(), "hardware": provenance.hardware(backend.device_name()),
-        "measured": provenance.now(), "seconds": round(time.monotonic() - begun, 1),
-    }  # fmt: skip
 
 
 def evaluate_zoo(name, data=None, train=None, *, check=False, progress=None):
@@ -283,7 +260,9 @@ def evaluate_zoo(name, data=None, train=None, *, check=False, progress=None):
         return problems
     after = {title: _again(folder, old["settings"], data, train or data, progress) for title, old in before.items()}
     if check:
-        return problems + [f"{name}: {line}" for title in before for line in cards.differences(before[title], after[title])]
+        return problems + [
+            f"{name}: {line}" for title in before for line in cards.differences(before[title], after[title])
+        ]
     durable.write_text(folder / "results.json", results.as_json({"format": results.FORMAT, "evaluations": after}))
     durable.write_text(card, cards.with_section(card.read_text(encoding="utf-8"), after, card))
     return []
@@ -294,10 +273,14 @@ def _again(folder, settings, data, train, progress):
     given = {key: value for key, value in settings.items() if key not in ("preset", "data", "train")}
     unknown = [key for key in given if key not in ZOO_SETTINGS]
     if unknown:
-        raise ValueError(f"{folder / 'results.json'}: unknown setting {', '.join(unknown)}. Known: {', '.join(ZOO_SETTINGS)}")
+        raise ValueError(
+            f"{folder / 'results.json'}: unknown setting {', '.join(unknown)}. Known: {', '.join(ZOO_SETTINGS)}"
+        )
     if str(given.get("labels")).lower().endswith(".csv"):
         given["labels"] = Path(data) / given["labels"]
     if settings.get("train"):
         given["train"] = Path(train) / settings["train"]
     result = evaluate(folder, Path(data) / settings["data"], **given, progress=progress).as_dict()
-    return result | {"settings": result["settings"] | {key: settings[key] for key in ("data", "train") if key in settings}}
+    return result | {
+        "settings": result["settings"] | {key: settings[key] for key in ("data", "train") if key in settings}
+    }

@@ -1,4 +1,4 @@
-"""The floors: noise with the right levels and decays, Griffin-Lim against librosa's own way from the mel spectrogram."""
+"""The floors: noise with the right levels and decays, Griffin-Lim against librosa's slower way."""
 
 import numpy as np
 

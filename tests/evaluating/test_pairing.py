@@ -57,7 +57,9 @@ def test_no_match_two_of_a_name_and_two_rates_are_refused(folders, rng):
 
 def measured(folders, **options):
     given = {"noisy": folders / "noisy", "metrics": ["si_sdr", "segmental_snr"], "seed": 0, "sample_rate": None}
-    found = pairs.Pairs(folders / "clean", folders / "estimate", "enhancement", models=LocalModels(), **(given | options))
+    found = pairs.Pairs(
+        folders / "clean", folders / "estimate", "enhancement", models=LocalModels(), **(given | options)
+    )
     return found, found.measure(workers=1, progress=False)
 
 
@@ -83,7 +85,9 @@ def test_files_that_fail_are_named_and_the_others_measured(folders, rng):
     soundfile.write(folders / "estimate" / "b" / "one.flac", speech_like(rng, 2.0), RATE)
     _, (rows, _, _, failed, _) = measured(folders)
     assert rows["estimate"]["si_sdr"].n == 1
-    assert {name: reason.split(";")[0] for _, name, reason in failed}["b/one"].startswith("the reference has 17600 samples")
+    assert {name: reason.split(";")[0] for _, name, reason in failed}["b/one"].startswith(
+        "the reference has 17600 samples"
+    )
     assert "one.flac: cannot be decoded" in dict((name, reason) for _, name, reason in failed)["a/one"]
     (folders / "estimate" / "a" / "two.take.flac").write_bytes(b"")
     with pytest.raises(ValueError, match="none of the 3 pairs could be measured, the first a/one:"):

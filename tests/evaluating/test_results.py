@@ -5,14 +5,17 @@ import json
 import math
 
 import pytest
+from tf_audio_gan.metrics.sets import Measured
 
 from tf_audio_gan.evaluating import cards, provenance, results, tables
-from tf_audio_gan.metrics.sets import Measured
 
 
 def evaluation(value=1.2345):
     rows = {
-        "real": {"distance": Measured(0.5, 0.25, 0.75, 9), "pitch_error": Measured(math.nan, None, None, 0, "no pitch")},
+        "real": {
+            "distance": Measured(0.5, 0.25, 0.75, 9),
+            "pitch_error": Measured(math.nan, None, None, 0, "no pitch"),
+        },
         "generated": {"distance": Measured(value, math.nan, 2.0, 9)},
         "noise": {"distance": Measured(123.4, 120.0, 130.0, 9), "pitch_error": Measured(0.00123, 0.001, 0.002, 9)},
     }
@@ -22,9 +25,12 @@ def evaluation(value=1.2345):
     }
     roles = {"real": "ceiling", "generated": "evaluated", "noise": "floor"}
     sets = {"reference": {"n": 9, "what": "half of x"}, "generated": {"n": 9, "what": "made"}}
-    per_file = [{"set": "real", "file": "a.wav", "distance": 0.5}, {"set": "generated", "file": "s,1", "other": math.nan}]
+    per_file = [
+        {"set": "real", "file": "a.wav", "distance": 0.5},
+        {"set": "generated", "file": "s,1", "other": math.nan},
+    ]
     return results.Evaluation(
-        "tiny", "generation", rows, roles, columns, sets, {"data": "x", "seed": 0}, {"command": "tf-audio-gan evaluate"},
+        "tiny", "generation", rows, roles, columns, sets, {"data": "x"}, {"command": "tf-audio-gan evaluate"},
         notes=["left out: y"], failed=[("real", "b.wav", "empty")], per_file=per_file,
     )  # fmt: skip
 
@@ -33,7 +39,13 @@ def test_files_hold_everything_and_numbers_that_are_none_are_null(tmp_path):
     evaluation().write(tmp_path / "out")
     found = json.loads((tmp_path / "out" / "results.json").read_text())
     assert found["rows"]["real"]["distance"] == {"value": 0.5, "low": 0.25, "high": 0.75, "n": 9}
-    assert found["rows"]["real"]["pitch_error"] == {"value": None, "low": None, "high": None, "n": 0, "note": "no pitch"}
+    assert found["rows"]["real"]["pitch_error"] == {
+        "value": None,
+        "low": None,
+        "high": None,
+        "n": 0,
+        "note": "no pitch",
+    }
     assert found["n_failed"] == 1 and found["failed"][0] == {"set": "real", "file": "b.wav", "reason": "empty"}
     with open(tmp_path / "out" / "per_file.csv", newline="") as file:
         rows = list(csv.DictReader(file))

@@ -20,7 +20,9 @@ Fad = Annotated[Path | None, typer.Option(help="Your embedding model (ONNX, Torc
 FadRate = Annotated[int | None, typer.Option(min=1, help="The sample rate at which it listens, Hz.")]
 Dnsmos = Annotated[Path | None, typer.Option(help="Your copy of sig_bak_ovr.onnx.")]
 Utmos = Annotated[Path | None, typer.Option(help="Your UTMOS model (ONNX, TorchScript).")]
-Out = Annotated[Path | None, typer.Option(help="Gets results.json, per_file.csv, picture.png; default: evaluation/NAME.")]
+Out = Annotated[
+    Path | None, typer.Option(help="Gets results.json, per_file.csv, picture.png; default: evaluation/NAME.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print results.json instead of the table.")]
 
 

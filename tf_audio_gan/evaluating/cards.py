@@ -18,7 +18,7 @@ def read_results(folder):
     path = folder / "results.json"
     if not path.is_file():
         raise FileNotFoundError(
-            f'{path} is missing. Write {{"evaluations": {{"Held-out recordings": {{"settings": {{"data": "FOLDER"}}}}}}}} '
+            f'{path} is missing. Write {{"evaluations": {{"Held-out": {{"settings": {{"data": "FOLDER"}}}}}}}} '
             "there, then run `tf-audio-gan zoo evaluate`"
         )
     try:

@@ -9,7 +9,6 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 
@@ -160,7 +159,10 @@ def rows_of(plan, reference, estimate, noisy, name=""):
 def signals(plan, reference, estimate, noisy, name=""):
     """{row: float32 [samples]} of one pair, mono at the plan's rate, not yet cut to one length."""
     rate = plan.sample_rate
-    audio = {row: read_audio(path, rate, channels=1)[0][:, 0] for row, path in (("reference", reference), ("estimate", estimate))}
+    audio = {
+        row: read_audio(path, rate, channels=1)[0][:, 0]
+        for row, path in (("reference", reference), ("estimate", estimate))
+    }
     return audio | {plan.floor: _floor(plan, audio["reference"], noisy, name)}
 
 
@@ -197,4 +199,3 @@ def _start_worker():
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
-

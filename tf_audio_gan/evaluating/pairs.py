@@ -4,10 +4,9 @@ import math
 
 import numpy as np
 
-from tf_audio_gan.audio.io import read_audio
 from tf_audio_gan.data.scan import bar
 from tf_audio_gan.data.sounds import folder_at
-from tf_audio_gan.evaluating import baselines, pairing, provenance
+from tf_audio_gan.evaluating import pairing, provenance, results
 from tf_audio_gan.evaluating.sets import choose
 from tf_audio_gan.metrics.pairs import PAIR_METRICS, missing_extra
 from tf_audio_gan.metrics.sets import Measured
@@ -72,7 +71,9 @@ class Pairs:
         good = [(name, found) for name, found in done if not isinstance(found, str)]
         failed = [("pairs", name, found) for name, found in done if isinstance(found, str)]
         if not good:
-            raise ValueError(f"none of the {len(failed)} pairs could be measured, the first {failed[0][1]}: {failed[0][2]}")
+            raise ValueError(
+                f"none of the {len(failed)} pairs could be measured, the first {failed[0][1]}: {failed[0][2]}"
+            )
         failed += [(role, name, "has no partner of its name") for role, name in self.matched.unmatched]
         self._say_sets(len(good))
         per_file = [{"set": row, "file": name, **found[row]} for row in self.roles for name, found in good]
@@ -108,7 +109,9 @@ class Pairs:
     def hashes(self):
         """SHA-256 of the references and the estimates: names and contents."""
         files = self.matched.files
-        return {role: provenance.files({n: paths[i] for n, paths in files.items()}) for i, role in enumerate(self.folders)}
+        return {
+            role: provenance.files({n: paths[i] for n, paths in files.items()}) for i, role in enumerate(self.folders)
+        }
 
     def draw(self, path):
         """The picture: reference, estimate and floor of the first files, their first seconds."""
@@ -123,6 +126,22 @@ class Pairs:
             if len(clips) == 3 * SHEET:
                 break
         contact_sheet(path, clips, rate, titles=titles, columns=3)
+
+
+def evaluate_pairs(real, fake, task, *, noisy, metrics, seed, sample_rate, models, workers, progress, begun):
+    """Pairs measured: an `Evaluation`. See `Pairs` and `evaluation.compare`."""
+    pairs = Pairs(real, fake, task, noisy, metrics, seed, sample_rate, models)
+    rows, columns, per_file, failed, notes = pairs.measure(workers, progress)
+    name = provenance.name
+    settings = {"real": name(real), "fake": name(fake), "pairs": task, "noisy": name(noisy), "metrics": metrics}
+    settings |= {"seed": seed, "sample_rate": pairs.plan.sample_rate}
+    settings = {key: value for key, value in settings.items() if value is not None}
+    facts = {"command": provenance.command("compare", settings)}
+    facts |= provenance.facts(pairs.hashes() | models.hashes(), begun)
+    return results.Evaluation(
+        name(fake), task, rows, pairs.roles, columns, pairs.about, settings, facts,
+        notes=notes, failed=failed, per_file=per_file, picture=pairs.draw,
+    )  # fmt: skip
 
 
 def mean(values, seed=0):

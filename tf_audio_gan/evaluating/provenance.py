@@ -7,12 +7,16 @@ import json
 import os
 import platform
 import shlex
+import time
+from pathlib import Path
 
 import tf_audio_gan
-from tf_audio_gan import durable
+from tf_audio_gan import backend, durable
 
-PACKAGES = ("numpy", "scipy", "librosa", "soxr", "soundfile", "keras", "tensorflow", "torch")
-PACKAGES += ("pystoi", "pesq", "pyworld", "pysptk", "onnxruntime")  # of single metrics
+PACKAGES = (
+    "numpy", "scipy", "librosa", "soxr", "soundfile", "keras", "tensorflow", "torch", "pystoi", "pesq", "pyworld",
+    "pysptk", "onnxruntime",
+)  # fmt: skip
 
 
 def versions(packages=PACKAGES):
@@ -26,14 +30,35 @@ def versions(packages=PACKAGES):
     return found
 
 
-def hardware(device="the CPU"):
+def hardware(device):
     """The machine in words: cores, architecture, where layers are computed."""
     return f"{os.cpu_count()} CPU cores ({platform.machine()}, {platform.system()}), computed on {device}"
 
 
-def now():
-    """The time in UTC, to the second."""
-    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+def name(path):
+    """What a folder or file is called in results, which are read on other machines too; None for None."""
+    return None if path is None else Path(path).expanduser().resolve().name
+
+
+def rule(labels):
+    """A rule of labels as results record it: a table by its name."""
+    return name(labels) if str(labels).lower().endswith(".csv") else labels
+
+
+def facts(hashes, begun):
+    """What stands in results beside the numbers.
+
+    Args:
+        hashes: {what: SHA-256, or a dict of them}.
+        begun: `time.monotonic()` at the start.
+    """
+    return {
+        "sha256": hashes,
+        "versions": versions(),
+        "hardware": hardware(backend.device_name()),
+        "measured": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "seconds": round(time.monotonic() - begun, 1),
+    }
 
 
 def command(name, settings):

@@ -1,5 +1,7 @@
 """Sets of sounds against one reference: which sounds, which metrics can be had, their values for every set."""
 
+import sys
+
 import numpy as np
 
 from tf_audio_gan.data.scan import bar
@@ -27,7 +29,8 @@ class Sets:
     Args:
         real: folder of recordings.
         form: see `reading.open_sounds`.
-        n: sounds of each set, at most; None: `MOST`.
+        n: sounds of each set; None: at most `MOST`.
+        most: generated sounds that there are.
         seed: of the halves and the noise.
         labels: of the recordings, see `Sounds`.
         train: folder of the training data, or None.
@@ -44,15 +47,16 @@ class Sets:
         failed: [(set, file, reason)].
     """
 
-    def __init__(self, real, form, *, n=None, seed=0, labels=None, train=None, progress=None):
+    def __init__(self, real, form, *, n=None, seed=0, labels=None, train=None, most=sys.maxsize, progress=None):
         if n is not None and n < 2:
             raise ValueError(f"n must be at least 2 sounds of each set. Received: n={n}")
         self.seed, self.form, self.notes, self.failed = seed, form, [], []
         sounds = reading.open_sounds(real, form, labels, progress)
         first, second = reading.halves(sounds, seed)
-        self.n = min(n or MOST, len(first), len(second))
+        self.n = min(n or MOST, most, len(first), len(second))
         if n and n > self.n:
-            self.notes.append(f"{self.n} sounds of each set, not {n}: half of {real} has no more")
+            fewest = f"half of {sounds.path.name} is {len(first)}" if self.n < most else f"{most} were generated"
+            self.notes.append(f"{self.n} sounds of each set, not {n}: {fewest}")
         self.reference = reading.read(sounds, first[: self.n])
         self.rows = {"real": reading.read(sounds, second[: self.n])}
         self.label_names = list(sounds.label_names)
@@ -175,7 +179,9 @@ def measurable(sets, metrics):
     lacking = {}
     for metric in metrics:
         lacking.setdefault(sets.lacks(metric), []).append(metric)
-    lines = [f"left out without {WAYS[need]}: {', '.join(m.name for m in found)}" for need, found in lacking.items() if need]
+    lines = [
+        f"left out without {WAYS[need]}: {', '.join(m.name for m in found)}" for need, found in lacking.items() if need
+    ]
     return lacking.get(None, []), lines
 
 
@@ -209,3 +215,12 @@ def measure(sets, metrics, progress=None):
             for line, number in zip(files[row], nearest, strict=True):
                 line["nearest_training"] = sets.training.names[number]
     return rows, columns, [line for lines in files.values() for line in lines]
+
+
+def notes_on(values):
+    """A line for each note of a row of `Measured`, with the columns that it is about."""
+    found = {}
+    for column, measured in values.items():
+        if measured.note:
+            found.setdefault(measured.note, []).append(column)
+    return [f"{', '.join(columns)}: {note}" for note, columns in found.items()]

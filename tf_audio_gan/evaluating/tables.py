@@ -13,14 +13,24 @@ def headings(results):
 
 
 def lines(results):
-    """[(what a figure is called, {row: cell text})] in the order of the columns; "-" where it is undefined."""
+    """[(what a figure is called, {row: cell text})] in the order of the columns; "-" where it is undefined.
+
+    A figure that no set has is left out: a note says why.
+    """
     found = []
     for column, about in results["columns"].items():
         unit = f" ({about['unit']})" if about["unit"] else ""
         arrow = f" {ARROWS[about['better']]}" if about["better"] else ""
         cells = {row: cell(values.get(column)) for row, values in results["rows"].items()}
-        found.append((f"{column.replace('_', ' ')}{unit}{arrow}", cells))
+        if any(text != "-" for text in cells.values()):
+            found.append((f"{_words(column, about['unit'])}{unit}{arrow}", cells))
     return found
+
+
+def _words(column, unit):
+    """A column's name for people; the unit, which follows, is not said twice."""
+    suffix = {"dBFS": "_db", "s": "_s", "cents": "_cents"}.get(unit, "")
+    return (column.removesuffix(suffix) if suffix else column).replace("_", " ")
 
 
 def cell(measured):
