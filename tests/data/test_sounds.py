@@ -153,3 +153,18 @@ def test_wrong_paths(tmp_path, write):
         Sounds(tmp_path / "empty")
     with pytest.raises(ValueError, match="step must be at least 0"):
         Sounds(tmp_path / "sounds").batch(-1, 4)
+
+
+def test_a_subset_is_those_clips_and_nothing_else(folder):
+    sounds = Sounds(folder, sample_rate=16000, length=4000, labels="folder", weighting="file", crop="start")
+    part = sounds.subset([7, 2, 11])
+    assert [clip.path for clip in part.clips] == [sounds.clips[n].path for n in (7, 2, 11)] and len(sounds) == 12
+    assert part.label_names == sounds.label_names and part.fingerprint != sounds.fingerprint
+    whole, labels = sounds.batch(0, 12)
+    audio, numbers = part.batch(0, 3)
+    for sound, number in zip(audio, numbers, strict=True):
+        (row,) = [i for i in range(12) if np.array_equal(whole[i], sound)]
+        assert labels[row] == number
+    assert len({sound.tobytes() for sound in audio}) == 3
+    with pytest.raises(ValueError, match="needs at least one of its 12 clips"):
+        sounds.subset([])

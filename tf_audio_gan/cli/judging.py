@@ -34,7 +34,10 @@ def train(
     length: Annotated[int, typer.Option(help="Samples that the judge hears.")] = 16384,
     channels: Annotated[int, typer.Option(help="Audio channels.")] = 1,
     crop: Annotated[str, typer.Option(help="start: the first samples of each sound; random: any.")] = "start",
-    epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the sounds.")] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the sounds, each of 50 steps or more.")] = None,
+    transpose: Annotated[
+        int | None, typer.Option(min=0, help="Labels are pitches: move sounds and labels by up to so many semitones.")
+    ] = None,
     max_minutes: Annotated[float | None, typer.Option(min=0.0, help="Stop training after so long.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of weights, split, order and augmentation.")] = 0,
 ):
@@ -43,10 +46,12 @@ def train(
     result = tf_audio_gan.train_judge(
         data, out, test=test, labels=labels, test_labels=test_labels, group_by=group_by, validation=validation,
         network=network, sample_rate=sample_rate, length=length, channels=channels, crop=crop, epochs=epochs,
-        max_minutes=max_minutes, seed=seed,
+        transpose=transpose, max_minutes=max_minutes, seed=seed,
     )  # fmt: skip
     done = result.results["training"]
-    print(f"{result.ended} after {done['epochs']} epochs, {result.results['minutes']:g} minutes")
+    print(
+        f"{result.ended} after {done['epochs']} epochs ({done['steps']} steps), {result.results['minutes']:g} minutes"
+    )
     for which in ("validation", "test"):
         _say_accuracy(which, result.results[which])
     say_skipped(result.skipped, "the folders named above")

@@ -8,7 +8,7 @@ from keras import layers, ops
 
 import tf_audio_gan
 from tf_audio_gan import backend, durable, hub, preset_folder
-from tf_audio_gan.models.classifier.networks import Augment, Colour, Mask, Mel, convolutions
+from tf_audio_gan.models.classifier.networks import Augment, Colour, Mask, Mel, batch_norm, convolutions
 
 REGISTERED = "tf_audio_gan>Classifier"
 WEIGHTS = "classifier.weights.h5"
@@ -60,9 +60,9 @@ class Classifier(keras.Model):
 
     def __init__(
         self, sample_rate=16000, length=16384, channels=1, labels=(), n_fft=1024, hop_length=256, n_mels=64, fmin=40.0,
-        fmax=None, log_floor=0.1, norm="all", filters=(16, 32, 48, 64), kernel_size=3,
-        pools=((2, 2), (2, 2), (2, 2), (2, 2)), head="average", feature_dim=64, dropout=0.2, gain_db=6.0, shift=0.1,
-        speed=0.15, colour_db=6.0, noise_db=-50.0, time_mask=0.1, mel_mask=0.15, seed=0, **kwargs,
+        fmax=None, log_floor=0.1, norm="all", filters=(24, 48, 64, 96), kernel_size=3,
+        pools=((2, 2), (2, 2), (2, 2), (2, 2)), head="average", feature_dim=64, dropout=0.1, gain_db=6.0, shift=0.1,
+        speed=0.15, colour_db=6.0, noise_db=-50.0, time_mask=0.1, mel_mask=0.1, seed=0, **kwargs,
     ):  # fmt: skip
         super().__init__(**kwargs)
         self.config = {
@@ -78,11 +78,11 @@ class Classifier(keras.Model):
         self.augment = Augment(gain_db, shift, speed, noise_db, seed, name="augment")
         self.mel = Mel(sample_rate, n_fft, hop_length, n_mels, fmin, fmax, name="mel")
         self.colour, self.log_floor = Colour(colour_db, seed + 3, name="colour"), log_floor
-        self.norm = layers.BatchNormalization(axis=NORMS[norm], name="norm_mel")
+        self.norm = batch_norm("norm_mel", NORMS[norm])
         self.mask = Mask(time_mask, mel_mask, seed + 1, name="mask")
         self.convolutions = convolutions(filters, kernel_size, pools, seed)
         self.head, self.feature_dim = head, feature_dim
-        self.head_norm = layers.BatchNormalization(name="norm_head")
+        self.head_norm = batch_norm("norm_head")
         self.drops = [layers.Dropout(dropout, seed=seed + 2 + i, name=f"dropout_{i}") for i in range(2)]
         if feature_dim:
             self.hidden = layers.Dense(feature_dim, "relu", kernel_initializer=_glorot(seed, 100), name="features")
@@ -118,11 +118,12 @@ class Classifier(keras.Model):
         return self.logits(self.drops[1](self.embed(audio, training=training), training=training))
 
     def _checked(self, audio):
-        audio = ops.convert_to_tensor(audio)
-        if tuple(audio.shape[1:]) != (self.length, self.channels):
+        dtype = keras.backend.standardize_dtype(audio.dtype)
+        if tuple(audio.shape[1:]) != (self.length, self.channels) or "float" not in dtype:
             raise ValueError(
-                f"a judge of {self.length} samples at {self.sample_rate} Hz takes audio [batch, {self.length}, "
-                f"{self.channels}]. Received: {list(audio.shape)}. Crop or pad the sounds, or train another judge."
+                f"a judge of {self.length} samples at {self.sample_rate} Hz takes float audio [batch, "
+                f"{self.length}, {self.channels}] in [-1, 1]. Received: {dtype} {list(audio.shape)}. "
+                "Crop or pad the sounds, or train another judge."
             )
         return ops.cast(audio, "float32")
 
@@ -136,7 +137,7 @@ class Classifier(keras.Model):
 
     @backend.no_gradients()
     def _in_batches(self, function, audio, batch_size):
-        audio = np.asarray(audio, "float32")
+        audio = np.asarray(audio)
         if audio.ndim != 3 or not len(audio):
             raise ValueError(
                 f"audio must be [n, {self.length}, {self.channels}], n at least 1. Received: {audio.shape}"

@@ -190,6 +190,11 @@ class Mask(layers.Layer):
         return ops.logical_or(index < start, index > start + width)
 
 
+def batch_norm(name, axis=-1):
+    """Batch norm whose moving statistics follow within some 20 steps: small sets are trained on in a few hundred."""
+    return layers.BatchNormalization(axis=axis, momentum=0.95, name=name)
+
+
 def convolutions(filters, kernel_size, pools, seed):
     """The layers from a normalised log-mel picture on: conv, ReLU, max-pool; batch norm before each conv but the first.
 
@@ -205,7 +210,7 @@ def convolutions(filters, kernel_size, pools, seed):
     stack = []
     for i, (width, pool) in enumerate(zip(filters, pools, strict=True)):
         if i:
-            stack.append(layers.BatchNormalization(name=f"norm_{i}"))
+            stack.append(batch_norm(f"norm_{i}"))
         glorot = keras.initializers.GlorotUniform(seed=seed * 1000 + i)
         options = {"padding": "same", "activation": "relu", "kernel_initializer": glorot}
         stack.append(layers.Conv2D(width, kernel_size, name=f"conv_{i}", **options))

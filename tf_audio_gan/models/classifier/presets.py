@@ -2,14 +2,14 @@
 
 NETWORKS = {
     # Words, drum kinds and the like on a CPU: the classifier's defaults, 64 features.
-    "light": {"model": {}, "train": {}},
+    "light": {"model": {}, "train": {"epochs": 30}},
     # Labels that are pitches: fine bands that are never pooled away, and nothing that moves the pitch.
     "pitch": {
         "model": {
             "n_fft": 4096, "hop_length": 512, "n_mels": 192, "fmin": 20.0, "fmax": 5000.0, "kernel_size": 5,
             "filters": [16, 32, 32], "pools": [[2, 2], [2, 2], [2, 2]], "speed": 0.0, "mel_mask": 0.0,
         },
-        "train": {},
+        "train": {"transpose": 6},
     },
     # The classifier of WaveGAN's Inception score (Donahue et al. 2019; their code): 1,331,850 weights at ten classes.
     "sc09": {
