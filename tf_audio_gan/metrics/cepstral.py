@@ -11,7 +11,7 @@ _DB = 10 / np.log(10) * np.sqrt(2)
 
 
 @pair_metric()
-def mcd(reference, estimate, sample_rate, variant="aligned", order=None, alpha=None):
+def mcd(reference, estimate, sample_rate, *, variant="aligned", order=None, alpha=None):
     """Mel-cepstral distortion in dB: ``10 / ln 10 sqrt(2 sum_d (c_d - c'_d)^2)``, averaged over frames (Kubichek 1993).
 
     Mel-cepstra by ``pysptk.mcep`` (1e-6 added to the periodogram) of 1024-sample Hamming windows (SPTK's, of unit

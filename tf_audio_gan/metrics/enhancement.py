@@ -2,7 +2,7 @@
 
 Segmental SNR, LLR, WSS and the composites follow the recipe behind the published tables of VoiceBank-DEMAND (Loizou,
 "Speech Enhancement: Theory and Practice", composite measure; SEGAN, Pascual et al. 2017, table 1): frames of 30 ms
-every 7.5 ms, no voice activity detection, no level alignment. So gain counts in all of them but SI-SDR and LLR.
+every 7.5 ms, no voice activity detection, and no level alignment, so gain counts in segmental SNR and in CBAK.
 
 Audio is float ``[samples]`` in [-1, 1]. The recipe is defined at 16 kHz, and at 8 kHz with a shorter predictor:
 signals of 16 kHz and more are resampled to 16 kHz by soxr, those of 8 kHz up to that to 8 kHz. Scores at 8 kHz do not
@@ -46,9 +46,10 @@ def si_sdr(reference, estimate, sample_rate):
         ValueError: signals that are not a pair, or a rate under 8 kHz.
     """
     reference, estimate, _ = _at_speech_rate(reference, estimate, sample_rate)
+    with_mean = reference @ reference
     reference, estimate = reference - reference.mean(), estimate - estimate.mean()
     energy = reference @ reference
-    if energy <= 1e-24 * len(reference):
+    if energy <= 1e-20 * with_mean:
         raise Undefined("the reference is constant")
     target = (estimate @ reference) / energy * reference
     kept, lost = target @ target, (estimate - target) @ (estimate - target)

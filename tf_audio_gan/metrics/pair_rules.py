@@ -18,9 +18,9 @@ class Undefined(Exception):
 def pair_metric(*columns):
     """Makes a metric out of a function of two checked signals.
 
-    The decorated function takes any two 1-D float signals of one length, raises ValueError for others, and returns NaN
-    with an `UndefinedMetric` warning where the metric has no value. A reference of digital silence (every sample 0)
-    is such a case for every metric: nothing is left to be compared with.
+    The decorated function's options are keywords. It takes any two 1-D float signals of one length, raises ValueError
+    for others, and returns NaN with an `UndefinedMetric` warning where the metric has no value. A reference of digital
+    silence (every sample 0) is such a case for every metric: nothing is left to be compared with.
 
     Args:
         columns: keys of the dict that the function returns; none if it returns one float.

@@ -15,7 +15,7 @@ from tf_audio_gan.metrics import cepstral, enhancement, speech, vocoding
 from tf_audio_gan.metrics.pair_rules import UndefinedMetric, checked_pair, optional
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PairMetric:
     """One analysis of a pair and the columns that it fills.
 

@@ -15,7 +15,8 @@ def yin(audio, sample_rate, f0_min=40.0, f0_max=800.0, hop_length=256):
     """Fundamental frequency by YIN (de Cheveigné and Kawahara 2002, steps 1 to 5).
 
     The squared difference between a window of one period of `f0_min`, centred on each frame, and its shift; the first
-    shift whose cumulative-mean-normalised difference falls below 0.1, or else the least, refined by a parabola.
+    shift whose cumulative-mean-normalised difference falls below 0.1, or else the least, refined by a parabola. High
+    frequencies are averaged away before, over 0.8 periods of `f0_max` (the paper's 1 ms).
 
     Args:
         audio: float ``[samples]``.
@@ -115,7 +116,7 @@ def pitch_errors(audio, pitch, sample_rate, tolerance=50.0):
 def _clip_f0(audio, sample_rate, f0_min, f0_max):
     hop = max(1, round(0.016 * sample_rate))
     f0, aperiodicity = yin(audio, sample_rate, f0_min, f0_max, hop)
-    centred = np.pad(audio.astype(np.float64) ** 2, hop)
+    centred = np.pad(audio.astype(np.float64) ** 2, (hop // 2, hop))
     energy = np.add.reduceat(centred, np.arange(len(f0)) * hop)
     steady = (aperiodicity < VOICED_BELOW) & (energy > _AUDIBLE * energy.max())
     return np.exp(np.median(np.log(f0[steady]))) if steady.any() else np.nan

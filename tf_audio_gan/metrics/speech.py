@@ -116,6 +116,8 @@ def _pesq(reference, estimate, sample_rate, wanted, mode):
         raise Undefined(f"the clip has {seconds:.3f} s; PESQ needs 0.25") from None
     except pesq.NoUtterancesError:
         raise Undefined("PESQ finds no utterance in the reference or the estimate") from None
+    except ValueError:  # the wrapper cannot convert the program's NaN
+        raise Undefined("the estimate is too faint for PESQ") from None
     return float(score)
 
 

@@ -15,7 +15,7 @@ F0_RANGE_HZ = (40.0, 800.0)
 
 
 @pair_metric()
-def mel_l1(reference, estimate, sample_rate, n_fft=1024, hop_length=256, n_mels=80):
+def mel_l1(reference, estimate, sample_rate, *, n_fft=1024, hop_length=256, n_mels=80):
     """Mean absolute difference of the log-mel spectrograms, in nats: the distance that HiFi-GAN trains on and reports.
 
     Magnitudes (not powers) with a periodic Hann window and centred, zero-padded frames, Slaney's area-normalised mel
@@ -102,7 +102,7 @@ def log_magnitude(reference, estimate):
 
 
 @pair_metric()
-def log_spectral_distance(reference, estimate, sample_rate, n_fft=2048, hop_length=512):
+def log_spectral_distance(reference, estimate, sample_rate, *, n_fft=2048, hop_length=512):
     """Log-spectral distance in dB: over frames, the mean of the root mean square difference of the bins' levels.
 
     Powers with a periodic Hann window and centred, zero-padded frames, never below 1e-10. Papers on bandwidth
@@ -129,7 +129,7 @@ def log_spectral_distance(reference, estimate, sample_rate, n_fft=2048, hop_leng
 
 
 @pair_metric("log_f0_rmse_harvest", "vuv_error_harvest", "voiced_overlap_harvest")
-def f0_harvest(reference, estimate, sample_rate, hop_length=256):
+def f0_harvest(reference, estimate, sample_rate, *, hop_length=256):
     """Distances of the pitch contours by WORLD's Harvest, 40 to 800 Hz (Morise 2017). Needs the extra ``eval``.
 
     Args:
@@ -159,7 +159,7 @@ def f0_harvest(reference, estimate, sample_rate, hop_length=256):
 
 
 @pair_metric("log_f0_rmse_yin", "vuv_error_yin", "voiced_overlap_yin")
-def f0_yin(reference, estimate, sample_rate, hop_length=256):
+def f0_yin(reference, estimate, sample_rate, *, hop_length=256):
     """Distances of the pitch contours by the `yin` of this package, 40 to 800 Hz: needs no optional package.
 
     The same figures as `f0_harvest`'s, under names of their own: the two estimators call different frames voiced.
