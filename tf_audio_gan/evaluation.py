@@ -232,13 +232,12 @@ def _judge(handle):
     return judge, facts
 
 
-def evaluate_zoo(name, data=None, train=None, *, check=False, progress=None):
+def evaluate_zoo(name, data=None, *, check=False, progress=None):
     """Measures a preset of the zoo again by the settings in its results.json; writes that and the card's tables.
 
     Args:
         name: of the preset.
-        data: the folder that holds the folders of recordings that the settings name.
-        train: the same for training data; None: as `data`.
+        data: the folder that holds the folders of sounds that the settings name.
         check: write nothing. Without data: does the card show what results.json holds? With data: are the numbers of
             a new run the recorded ones?
         progress: show bars; None = on a terminal.
@@ -254,33 +253,32 @@ def evaluate_zoo(name, data=None, train=None, *, check=False, progress=None):
     if not (folder / "config.json").is_file():
         raise FileNotFoundError(f"{folder} is no preset of the zoo. Presets: {', '.join(sorted(hub.zoo_index()))}")
     before, card = cards.read_results(folder), folder / "README.md"
-    cards.with_section(card.read_text(encoding="utf-8"), {}, card)
+    text = card.read_text(encoding="utf-8")
+    cards.with_section(text, {}, card)
     problems = [why] if check and (why := cards.check(folder)) else []
     if data is None:
         return problems
-    after = {title: _again(folder, old["settings"], data, train or data, progress) for title, old in before.items()}
+    after = {title: _again(folder, old["settings"], Path(data), progress) for title, old in before.items()}
     if check:
-        return problems + [
-            f"{name}: {line}" for title in before for line in cards.differences(before[title], after[title])
-        ]
+        found = [line for title in before for line in cards.differences(before[title], after[title])]
+        return problems + [f"{name}: {line}" for line in found]
     durable.write_text(folder / "results.json", results.as_json({"format": results.FORMAT, "evaluations": after}))
-    durable.write_text(card, cards.with_section(card.read_text(encoding="utf-8"), after, card))
+    durable.write_text(card, cards.with_section(text, after, card))
     return []
 
 
-def _again(folder, settings, data, train, progress):
+def _again(folder, settings, data, progress):
     """One recorded evaluation, measured anew: the content of its results.json."""
+    places = {key: settings[key] for key in ("data", "train") if settings.get(key)}
     given = {key: value for key, value in settings.items() if key not in ("preset", "data", "train")}
     unknown = [key for key in given if key not in ZOO_SETTINGS]
     if unknown:
-        raise ValueError(
-            f"{folder / 'results.json'}: unknown setting {', '.join(unknown)}. Known: {', '.join(ZOO_SETTINGS)}"
-        )
+        where, known = folder / "results.json", ", ".join(ZOO_SETTINGS)
+        raise ValueError(f"{where}: unknown setting {', '.join(unknown)}. Known: data, train, {known}")
     if str(given.get("labels")).lower().endswith(".csv"):
-        given["labels"] = Path(data) / given["labels"]
-    if settings.get("train"):
-        given["train"] = Path(train) / settings["train"]
-    result = evaluate(folder, Path(data) / settings["data"], **given, progress=progress).as_dict()
-    return result | {
-        "settings": result["settings"] | {key: settings[key] for key in ("data", "train") if key in settings}
-    }
+        given["labels"] = data / given["labels"]
+    found = evaluate(
+        folder, **{key: data / place for key, place in places.items()}, **given, progress=progress
+    ).as_dict()
+    found["settings"] |= places  # as recorded: below the folder that was given
+    return found | {"command": provenance.command("evaluate", found["settings"])}

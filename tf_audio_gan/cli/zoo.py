@@ -20,8 +20,7 @@ def root():
 @app.command()
 def evaluate(
     names: Annotated[list[str] | None, typer.Argument(metavar="[NAME...]", help="Default: every preset.")] = None,
-    data: Annotated[Path | None, typer.Option(help="Holds the folders of recordings that results.json names.")] = None,
-    train: Annotated[Path | None, typer.Option(help="Holds the folders of training data that it names.")] = None,
+    data: Annotated[Path | None, typer.Option(help="Holds the folders of sounds that results.json names.")] = None,
     check: Annotated[bool, typer.Option("--check", help="Write nothing; exit 1 where something differs.")] = False,
 ):
     """Measure presets again by their recorded settings, and write their results and cards.
@@ -38,7 +37,7 @@ def evaluate(
     load_keras()
     from tf_audio_gan import evaluation
 
-    problems = [problem for name in names for problem in evaluation.evaluate_zoo(name, data, train, check=check)]
+    problems = [problem for name in names for problem in evaluation.evaluate_zoo(name, data, check=check)]
     for name in names:
         print(f"{name}: {'checked' if check else 'evaluated'}")
     if problems:

@@ -145,7 +145,11 @@ def _measured_or_reason(plan, job):
 
 
 def rows_of(plan, reference, estimate, noisy, name=""):
-    """{row: {column: value}} of one pair: the reference against itself, the estimate, the floor."""
+    """{row: {column: value}} of one pair: the reference against itself, the estimate, the floor.
+
+    Raises:
+        ValueError: a file cannot be read, or the lengths differ by more than a window.
+    """
     audio = signals(plan, reference, estimate, noisy, name)
     chosen = [pairs.PAIR_METRICS[metric] for metric in plan.metrics]
     rows = {}
@@ -163,6 +167,7 @@ def signals(plan, reference, estimate, noisy, name=""):
         row: read_audio(path, rate, channels=1)[0][:, 0]
         for row, path in (("reference", reference), ("estimate", estimate))
     }
+    pairs.align(*audio.values(), window_length(rate))  # before the floor, which takes its time
     return audio | {plan.floor: _floor(plan, audio["reference"], noisy, name)}
 
 

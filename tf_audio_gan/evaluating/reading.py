@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tf_audio_gan.data.labels import label_sounds
-from tf_audio_gan.data.sounds import Sounds
+from tf_audio_gan.data.sounds import TARGET_RMS, Sounds
 from tf_audio_gan.metrics.sets import SoundSet
 
 FORM = ("sample_rate", "length", "channels", "crop", "normalize")
@@ -132,7 +132,7 @@ def for_judge(audio, sample_rate, judge, normalize="none"):
         audio: float32 [clips, samples, channels].
         sample_rate: in Hz.
         judge: has sample_rate (Hz), length (samples) and channels.
-        normalize: "peak": each clip to a peak of 1, as the judge's training sounds; silence stays.
+        normalize: as the judge's training sounds: "none", "peak" (1) or "rms" (0.1, peak 1 at most); silence stays.
 
     Returns:
         float32 [clips, length, channels].
@@ -143,8 +143,9 @@ def for_judge(audio, sample_rate, judge, normalize="none"):
         import soxr
 
         audio = np.stack([soxr.resample(clip, sample_rate, judge.sample_rate) for clip in audio])
-    if normalize == "peak":
-        peak = np.abs(audio).max(axis=(1, 2), keepdims=True)
-        audio = audio / np.where(peak > 0, peak, 1)
+    if normalize != "none":
+        peak = np.maximum(np.abs(audio).max(axis=(1, 2), keepdims=True), 1e-12)
+        rms = np.maximum(np.sqrt(np.mean(audio**2, axis=(1, 2), keepdims=True)), 1e-12)
+        audio = audio / peak if normalize == "peak" else audio * np.minimum(1 / peak, TARGET_RMS / rms)
     audio = audio[:, : judge.length]
     return np.pad(audio, ((0, 0), (0, judge.length - audio.shape[1]), (0, 0))).astype(np.float32)

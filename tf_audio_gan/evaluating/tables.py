@@ -71,7 +71,7 @@ def markdown(results):
     rows += [f"| {name} | {' | '.join(cells.values())} |" for name, cells in lines(results)]
     sets = [f"{name}: {about['what']}, n = {about['n']}" for name, about in results["sets"].items()]
     words = [f"    {results['command']}", "", "; ".join(sets) + ". 95 % intervals in brackets.", ""]
-    return "\n".join([*words, *rows, *(f"\n{note}" for note in results["notes"])])
+    return "\n".join([*words, *rows, "", *(f"- {note}" for note in results["notes"])]).rstrip()
 
 
 def _n(results):
