@@ -205,10 +205,10 @@ def _of_sets(command, name, sets, metrics, settings, judge, models, progress, ha
     rows, columns, per_file = measure(sets, usable, progress)
     facts |= provenance.facts({**hashes, "reference": sets.reference_hash} | models.hashes(), begun)
     settings = {key: value for key, value in settings.items() if value is not None}
-    notes, roles = sets.notes + lines + notes_on(rows["generated"]), {row: ROLES[row] for row in rows}
+    notes, roles = sets.notes + notes_on(rows["generated"]), {row: ROLES[row] for row in rows}
     return results.Evaluation(
         name, "generation", rows, roles, columns, sets.about, settings, facts,
-        notes=notes, failed=sets.failed, per_file=per_file, picture=sets.draw,
+        left_out=lines, notes=notes, failed=sets.failed, per_file=per_file, picture=sets.draw,
     )  # fmt: skip
 
 
@@ -277,8 +277,7 @@ def _again(folder, settings, data, progress):
         raise ValueError(f"{where}: unknown setting {', '.join(unknown)}. Known: data, train, {known}")
     if str(given.get("labels")).lower().endswith(".csv"):
         given["labels"] = data / given["labels"]
-    found = evaluate(
-        folder, **{key: data / place for key, place in places.items()}, **given, progress=progress
-    ).as_dict()
+    given |= {key: data / place for key, place in places.items()}
+    found = evaluate(folder, **given, progress=progress).as_dict()
     found["settings"] |= places  # as recorded: below the folder that was given
     return found | {"command": provenance.command("evaluate", found["settings"])}

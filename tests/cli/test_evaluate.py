@@ -144,4 +144,4 @@ def test_an_unknown_recorded_setting_is_named(command, places, zoo):
     results = zoo / "tiny" / "results.json"
     results.write_text(results.read_text().replace('"seed"', '"sead"'))
     status, _, err = command("zoo", "evaluate", "tiny", "--data", places)
-    assert status == 1 and "unknown setting sead. Known: n, seed" in err
+    assert status == 1 and "unknown setting sead. Known: data, train, n, seed" in err

@@ -5,9 +5,9 @@ import json
 import math
 
 import pytest
-from tf_audio_gan.metrics.sets import Measured
 
 from tf_audio_gan.evaluating import cards, provenance, results, tables
+from tf_audio_gan.metrics.sets import Measured
 
 
 def evaluation(value=1.2345):
@@ -31,7 +31,7 @@ def evaluation(value=1.2345):
     ]
     return results.Evaluation(
         "tiny", "generation", rows, roles, columns, sets, {"data": "x"}, {"command": "tf-audio-gan evaluate"},
-        notes=["left out: y"], failed=[("real", "b.wav", "empty")], per_file=per_file,
+        left_out=["left out: y"], notes=["distance: z"], failed=[("real", "b.wav", "empty")], per_file=per_file,
     )  # fmt: skip
 
 
@@ -71,6 +71,21 @@ def test_only_what_an_evaluation_wrote_is_replaced(tmp_path):
         results.check_out(tmp_path / "other" / "picture.png")
 
 
+def test_an_interrupt_leaves_the_folder_as_it_was(tmp_path):
+    def picture(path):
+        path.write_bytes(b"half")
+        raise KeyboardInterrupt
+
+    first, second = evaluation(), evaluation(7.0)
+    for held in ([], ["per_file.csv", "results.json"]):
+        second.picture = picture
+        with pytest.raises(KeyboardInterrupt):
+            second.write(tmp_path)
+        assert sorted(p.name for p in tmp_path.iterdir()) == held
+        first.write(tmp_path)
+    assert json.loads((tmp_path / "results.json").read_text())["rows"]["generated"]["distance"]["value"] == 1.2345
+
+
 @pytest.mark.parametrize(
     "value, low, high, text",
     [
@@ -79,7 +94,9 @@ def test_only_what_an_evaluation_wrote_is_replaced(tmp_path):
         (1234.5, None, None, "1234"),
         (0.0706, 0.06, 0.08, "0.071 [0.060, 0.080]"),
         (0.00123, 0.001, 0.002, "0.0012 [0.0010, 0.0020]"),
-        (0.0, -0.00001, 0.1, "0.000 [0.000, 0.100]"),
+        (0.0, -0.00001, 0.1, "0 [0.000, 0.100]"),
+        (0.0, 0.0, 0.0, "0"),
+        (-120.0, -120.0, -120.0, "-120.0"),
         (None, None, None, "-"),
     ],
 )
@@ -96,7 +113,11 @@ def test_the_table_names_ceiling_and_floor(capsys):
     assert "real (ceiling)" in printed and "noise (floor)" in printed and "tiny, n = 9" in printed
     card = tables.markdown(content)
     assert "| distance (dB) ↓ | 0.500 [0.250, 0.750] | 1.23 | 123.4 [120.0, 130.0] |" in card
-    assert "| pitch error | - | - | 0.0012 [0.0010, 0.0020] |" in card and "left out: y" in card
+    assert (
+        "| pitch error | - | - | 0.0012 [0.0010, 0.0020] |" in card
+        and "- distance: z" in card
+        and "left out" not in card
+    )
 
 
 @pytest.fixture

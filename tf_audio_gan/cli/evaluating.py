@@ -112,7 +112,7 @@ def show(result, as_json=False):
     Console(width=wide, highlight=False).print(tables.rich_table(content))
     for name, about in result.sets.items():
         print(f"  {name}: {about['what']}, n = {about['n']}")
-    for note in result.notes:
+    for note in result.notes + result.left_out:
         print(f"note: {note}")
     say_skipped([(f"{where}: {file}", reason) for where, file, reason in result.failed], result.out / results.RESULTS)
     print(f"results: {result.out / results.RESULTS}\nfiles:   {result.out / results.PER_FILE}")

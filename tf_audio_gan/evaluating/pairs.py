@@ -42,9 +42,9 @@ class Pairs:
         chosen = choose(registry, metrics)
         lacking = {metric.name: missing_extra(metric) for metric in chosen}
         self.metrics = [metric for metric in chosen if not lacking[metric.name]]
-        self.notes = [line for line in lacking.values() if line]
+        self.left_out = [line for line in lacking.values() if line]
         if not self.metrics:
-            raise ValueError(f"no metric can be measured: {'; '.join(self.notes)}")
+            raise ValueError(f"no metric can be measured: {'; '.join(self.left_out)}")
         self.matched = pairing.match(real, fake, noisy)
         rate = sample_rate or pairing.common_rate(self.matched)
         names = tuple(metric.name for metric in self.metrics)
@@ -78,7 +78,7 @@ class Pairs:
         self._say_sets(len(good))
         per_file = [{"set": row, "file": name, **found[row]} for row in self.roles for name, found in good]
         rows = {row: self._means([found[row] for _, found in good]) for row in self.roles}
-        return rows, self._columns(), per_file, failed, self.notes + self._undefined(rows)
+        return rows, self._columns(), per_file, failed, self._undefined(rows)
 
     def _columns(self):
         found = {c: (m.name, *about) for m in self.metrics for c, about in m.columns.items()}
@@ -140,7 +140,7 @@ def evaluate_pairs(real, fake, task, *, noisy, metrics, seed, sample_rate, model
     facts |= provenance.facts(pairs.hashes() | models.hashes(), begun)
     return results.Evaluation(
         name(fake), task, rows, pairs.roles, columns, pairs.about, settings, facts,
-        notes=notes, failed=failed, per_file=per_file, picture=pairs.draw,
+        left_out=pairs.left_out, notes=notes, failed=failed, per_file=per_file, picture=pairs.draw,
     )  # fmt: skip
 
 

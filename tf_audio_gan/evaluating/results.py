@@ -1,5 +1,6 @@
 """The results of an evaluation, and the files they are written to."""
 
+import contextlib
 import csv
 import json
 import math
@@ -25,7 +26,8 @@ class Evaluation:
         sets: {name of a set: {"n", "what"}}: which sounds were compared with which.
         settings: everything that decides the numbers, as keywords.
         facts: versions, hashes, hardware, the command, seconds.
-        notes: lines for people: metrics left out and why, sets that were cut.
+        left_out: lines on metrics that could not be measured here, and what they need.
+        notes: lines on what was measured: sets that were cut, values that are undefined or biased.
         failed: [(set, file, reason)].
         per_file: dicts with set, file and a value for each column that has one a file.
         picture: (path) -> None, draws the picture; not stored.
@@ -39,6 +41,7 @@ class Evaluation:
     sets: dict
     settings: dict
     facts: dict
+    left_out: list = field(default_factory=list)
     notes: list = field(default_factory=list)
     failed: list = field(default_factory=list)
     per_file: list = field(default_factory=list)
@@ -51,12 +54,12 @@ class Evaluation:
         rows = {row: {c: _plain(m) for c, m in values.items()} for row, values in self.rows.items()}
         return {
             "format": FORMAT, "name": self.name, "task": self.task, "settings": self.settings, **self.facts,
-            "sets": self.sets, "roles": self.roles, "columns": self.columns, "rows": rows, "notes": self.notes,
-            "n_failed": len(failed), "failed": failed,
+            "sets": self.sets, "roles": self.roles, "columns": self.columns, "rows": rows,
+            "left_out": self.left_out, "notes": self.notes, "n_failed": len(failed), "failed": failed,
         }  # fmt: skip
 
     def write(self, out):
-        """Writes results.json, per_file.csv and picture.png; each is there whole or not at all.
+        """Writes results.json, per_file.csv and picture.png; interrupted, it leaves the folder as it was.
 
         Args:
             out: a folder, made where missing; see `check_out`.
@@ -64,11 +67,15 @@ class Evaluation:
         out = check_out(out)
         with durable.writing(out):
             out.mkdir(parents=True, exist_ok=True)
-            with durable.whole(out / PER_FILE) as new, open(new, "w", newline="", encoding="utf-8") as file:
-                _write_table(file, self.per_file)
-            if self.picture:
-                self.picture(out / PICTURE)
-            durable.write_text(out / RESULTS, as_json(self.as_dict()))
+            with contextlib.ExitStack() as together:  # the files take their places when all of them are written
+                if self.picture:
+                    self.picture(together.enter_context(durable.whole(out / PICTURE)))
+                with open(
+                    together.enter_context(durable.whole(out / PER_FILE)), "w", newline="", encoding="utf-8"
+                ) as file:
+                    _write_table(file, self.per_file)
+                new = together.enter_context(durable.whole(out / RESULTS))
+                new.write_text(as_json(self.as_dict()), encoding="utf-8")
         self.out = out
 
 

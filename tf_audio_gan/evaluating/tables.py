@@ -38,13 +38,15 @@ def cell(measured):
     if not measured or measured["value"] is None:
         return "-"
     value, low, high = (measured[name] for name in ("value", "low", "high"))
-    if low is None or high is None:
+    if low is None or high is None or low == value == high:
         return _digits(value, value)
     return f"{_digits(value, value)} [{_digits(low, value)}, {_digits(high, value)}]"
 
 
 def _digits(number, like):
     """A number with as many decimals as `like` needs for three digits, at most four."""
+    if number == like == 0:
+        return "0"
     size = abs(like)
     decimals = 0 if size >= 1000 else 1 if size >= 10 else 2 if size >= 1 else 3 if size >= 0.01 or size == 0 else 4
     text = f"{number:.{decimals}f}"
