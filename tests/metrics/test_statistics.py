@@ -67,8 +67,8 @@ def test_jackknife_of_a_mean_is_its_t_interval_and_covers_a_squared_distance():
     assert 0.91 < coverage(interval, draw, expectation) < 0.98
 
 
-def test_wilson_has_the_published_values():
-    # Brown, Cai and DasGupta 2001 print the formula; 8 of 10 and 0 of 10 are worked examples of many texts
+def test_wilson_by_hand():
+    # (p + z2 / 2n +- z sqrt(p (1 - p) / n + z2 / 4n2)) / (1 + z2 / n), by hand with z = 1.95996
     np.testing.assert_allclose([(i := wilson_interval(8, 10)).value, i.low, i.high], [0.8, 0.4902, 0.9433], atol=1e-4)
     np.testing.assert_allclose([(i := wilson_interval(0, 10)).low, i.high], [0, 0.2775], atol=1e-4)
     assert wilson_interval(10, 10).high == 1.0

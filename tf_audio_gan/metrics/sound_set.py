@@ -110,7 +110,7 @@ class SetMetric:
     better: str | None
     needs: str
     function: Callable[..., dict[str, Measured]]
-    about: str
+    about: str = ""
     inputs: tuple[str, ...] = ()
     fewest: int = 1
 
