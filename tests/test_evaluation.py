@@ -6,10 +6,10 @@ import shutil
 import numpy as np
 import pytest
 
-from tf_audio_gan import WaveGAN, compare, evaluate, hub
+from tf_audio_gan import WaveGAN, compare, evaluate
 from tf_audio_gan.audio.io import read_audio, write_audio
 from tf_audio_gan.audio.synthetic import write_drum_hits
-from tf_audio_gan.evaluation import evaluate_zoo
+from tf_audio_gan.evaluation import evaluate_zoo, zoo_presets
 
 FORM = {"sample_rate": 16000, "length": 4096}
 CHEAP = ["level_db", "mel_distance", "covered", "fd_mel"]
@@ -183,6 +183,15 @@ def test_labels_that_are_midi_numbers_are_pitches(tmp_path):
     assert result.rows["real"]["f0_cents"].value < 3 and abs(result.rows["generated"]["f0_cents"].value - 30) < 3
 
 
+def test_a_model_without_latents_is_sent_to_pairs(sounds, model):
+    class Vocoder(type(model)):
+        latents = property()  # as a model that has none
+
+    model.__class__ = Vocoder
+    with pytest.raises(ValueError, match="makes sounds of other sounds.*--pairs vocoding"):
+        evaluate(model, sounds / "real", progress=False)
+
+
 def test_pairs_and_sets_have_their_own_options(sounds):
     with pytest.raises(ValueError, match="n, judge are for sets of sounds"):
         compare(sounds / "real", sounds / "others", pairs="vocoding", n=3, judge="x")
@@ -196,7 +205,7 @@ def test_stereo_presets_read_stereo(sounds):
     assert result.facts["form"]["channels"] == 2 and result.rows["generated"]["mel_distance"].n == 4
 
 
-@pytest.mark.parametrize("name", hub.zoo_index())
+@pytest.mark.parametrize("name", zoo_presets())
 def test_cards_of_the_zoo_show_what_their_results_hold(name):
     assert evaluate_zoo(name, check=True) == []
 

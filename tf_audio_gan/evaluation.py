@@ -16,7 +16,7 @@ from tf_audio_gan.evaluating.local_models import LocalModels
 from tf_audio_gan.evaluating.pairs import evaluate_pairs
 from tf_audio_gan.evaluating.sets import ROLES, Sets, choose, measurable, measure, notes_on
 from tf_audio_gan.metrics.sets import SET_METRICS, SoundSet
-from tf_audio_gan.models.classifier.classifier import load_judge
+from tf_audio_gan.models.classifier.classifier import REGISTERED, load_judge
 from tf_audio_gan.models.gan import AudioGAN, from_preset
 
 ZOO_SETTINGS = ("n", "seed", "labels", "judge", "metrics", "crop", "normalize", "batch_size")
@@ -62,6 +62,11 @@ def evaluate(
     if out is not None:
         results.check_out(out)
     model, folder = (preset, None) if isinstance(preset, AudioGAN) else (from_preset(preset), hub.resolve(preset))
+    if not hasattr(model, "latents"):
+        raise ValueError(
+            f"{provenance.name(folder) or model.name} makes sounds of other sounds, not of seeds. Make them from held-out "
+            "files, then compare those with them: tf-audio-gan compare REFERENCES MADE --pairs vocoding (or enhancement)"
+        )
     form = _form(model, folder, crop, normalize)
     choose(_registry(), metrics)
     sets = Sets(data, form, n=n, seed=seed, labels=labels, train=train, progress=progress)
@@ -230,6 +235,11 @@ def _judge(handle):
     facts["held_out_accuracy"] = {key: accuracy.get(key) for key in ("accuracy", "low", "high", "n")}
     facts["normalize"] = (trained.get("arguments") or {}).get("normalize", "none")
     return judge, facts
+
+
+def zoo_presets():
+    """Names of the zoo's presets that are evaluated: all but judges, which bring results of their own."""
+    return sorted(name for name, about in hub.zoo_index().items() if about.get("class") != REGISTERED)
 
 
 def evaluate_zoo(name, data=None, *, check=False, progress=None):

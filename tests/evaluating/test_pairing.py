@@ -121,6 +121,15 @@ def test_undefined_values_are_left_out_and_counted():
     assert math.isnan(nothing.value) and nothing.n == 0
 
 
+def test_a_metric_without_its_package_is_left_out_with_one_line(folders, monkeypatch):
+    line = "si_sdr: skipped, needs pip install 'tf-audio-gan[eval]'"
+    monkeypatch.setattr(pairs, "missing_extra", lambda metric: line if metric.name == "si_sdr" else None)
+    found, (rows, *_) = measured(folders)
+    assert found.left_out == [line] and list(rows["estimate"]) == ["segmental_snr"]
+    with pytest.raises(ValueError, match="no metric can be measured: si_sdr: skipped, needs pip install"):
+        measured(folders, metrics=["si_sdr"])
+
+
 def test_unknown_metrics_and_tasks_name_those_there_are(folders):
     with pytest.raises(ValueError, match="there is no metric loudness. Metrics: pesq, composite"):
         measured(folders, metrics=["loudness"])

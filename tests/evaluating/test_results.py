@@ -140,6 +140,8 @@ def test_a_card_shows_what_results_hold(preset):
     assert text.startswith("# tiny\n\nbefore\n") and text.endswith("after\n") and "### Held out" in text
     card.write_text(text.replace("1.23 |", "1.11 |"))
     assert cards.check(preset)
+    record(preset, evaluation().as_dict() | {"roles": {}})
+    assert "results.json is damaged (KeyError: 'real')" in cards.check(preset)
     record(preset, {"settings": {"data": "x"}})
     assert "Held out has settings but no results" in cards.check(preset)
 

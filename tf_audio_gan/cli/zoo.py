@@ -27,16 +27,14 @@ def evaluate(
 
     With --check and no data: do cards show what results.json holds? With data: does a new run give the same numbers?
     """
-    from tf_audio_gan import hub
-
     if not check and data is None:
         raise ValueError("say where the recordings are: --data DIR; or --check the cards without measuring")
-    names = names or sorted(hub.zoo_index())
+    load_keras()
+    from tf_audio_gan import evaluation, hub
+
+    names = names or evaluation.zoo_presets()
     if not names:
         raise ValueError(f"there is no zoo at {hub.ZOO}; its presets come with a checkout of the sources")
-    load_keras()
-    from tf_audio_gan import evaluation
-
     problems = [problem for name in names for problem in evaluation.evaluate_zoo(name, data, check=check)]
     for name in names:
         print(f"{name}: {'checked' if check else 'evaluated'}")

@@ -55,16 +55,19 @@ def check(folder):
     if without:
         return f"{folder / 'results.json'}: {', '.join(without)} has settings but no results"
     card = path.read_text(encoding="utf-8")
-    if with_section(card, evaluations, path) != card:
-        return f"{path} does not show what results.json holds"
-    return None
+    try:
+        same = with_section(card, evaluations, path) == card
+    except (KeyError, TypeError, AttributeError) as error:
+        return f"{folder / 'results.json'} is damaged ({type(error).__name__}: {error}); evaluate the preset again"
+    return None if same else f"{path} does not show what results.json holds"
 
 
 def differences(before, after):
     """Lines on the numbers of two results that differ by more than the tolerance, or that one of them lacks."""
     found = []
-    for row in dict.fromkeys([*before["rows"], *after["rows"]]):
-        old, new = before["rows"].get(row, {}), after["rows"].get(row, {})
+    recorded = before.get("rows", {})
+    for row in dict.fromkeys([*recorded, *after["rows"]]):
+        old, new = recorded.get(row, {}), after["rows"].get(row, {})
         for column in dict.fromkeys([*old, *new]):
             a, b = (values.get(column, {}).get("value") for values in (old, new))
             if a is None and b is None:

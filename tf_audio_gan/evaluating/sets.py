@@ -122,7 +122,7 @@ class Sets:
             ValueError: a label that the judge does not know.
         """
         numbers = self._judges_numbers(judge)
-        for clips in [self.reference, *self.rows.values(), *([self.training] if self.training else [])]:
+        for clips in [self.reference, *self.rows.values()]:
             audio = reading.for_judge(clips.audio, clips.sample_rate, judge, normalize)
             clips.judge_features, clips.probabilities = judge.features(audio), judge.probabilities(audio)
             if clips.labels is not None:
