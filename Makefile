@@ -8,9 +8,10 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 # What the package needs but for TensorFlow, and the tests that hold on PyTorch alone.
 WITHOUT_TENSORFLOW = 'keras>=3.15' numpy librosa soundfile soxr typer rich tensorboard matplotlib pytest psutil
 ON_TORCH = tests/models tests/layers tests/losses tests/test_backend.py tests/test_optimizers.py tests/test_training.py \
-	tests/test_generation.py tests/test_recipes.py tests/data/test_batches.py
+	tests/test_generation.py tests/test_recipes.py tests/test_device.py tests/data/test_batches.py \
+	tests/data/test_resident.py
 
-.PHONY: help setup demo test soak lint test-io test-torch bench clean
+.PHONY: help setup demo test soak lint test-io test-torch test-browser bench clean
 
 help:
 	@echo "make demo     install into $(VENV), then sounds -> training -> REST prediction -> a listening page"
@@ -19,6 +20,7 @@ help:
 	@echo "make soak     the tests with full counts"
 	@echo "make test-io  the data tests with TensorFlow 2.17.1 and tensorflow-io 0.37.1 (Python 3.11 or 3.12)"
 	@echo "make test-torch  training on PyTorch, in an environment without TensorFlow; then both backends compared"
+	@echo "make test-browser  the pages in a real browser (Chromium or Chrome; TF_AUDIO_GAN_BROWSER names another)"
 	@echo "make bench    steps per second, examples per second, peak memory"
 
 setup: $(VENV)/.installed
@@ -41,7 +43,7 @@ lint: setup
 	$(BIN)/ruff format --check .
 
 soak: setup
-	$(BIN)/python -m pytest -m "soak or not soak"
+	$(BIN)/python -m pytest -m "not browser"
 
 test-io: $(VENV)-io/.installed
 	$(VENV)-io/bin/python -m pytest tests/data
@@ -64,9 +66,19 @@ $(VENV)-torch/.installed: setup.py
 	$(VENV)-torch/bin/python -m pip install -q --no-deps -e .
 	@touch $@
 
+test-browser: $(VENV)-browser/.installed
+	KERAS_BACKEND=numpy $(VENV)-browser/bin/python -m pytest -m browser -rs tests/browser
+
+$(VENV)-browser/.installed: setup.py
+	@test -n "$(PYTHON)" || { echo "No Python 3.11, 3.12 or 3.13 found: make PYTHON=/path/to/python3.12"; exit 1; }
+	$(PYTHON) -m venv $(VENV)-browser
+	$(VENV)-browser/bin/python -m pip install -q $(WITHOUT_TENSORFLOW) playwright
+	$(VENV)-browser/bin/python -m pip install -q --no-deps -e .
+	@touch $@
+
 bench: setup
 	$(BIN)/python benchmarks/train_step.py
 	$(BIN)/python benchmarks/input_pipeline.py
 
 clean:
-	rm -rf $(VENV) $(VENV)-io $(VENV)-torch build *.egg-info demo
+	rm -rf $(VENV) $(VENV)-io $(VENV)-torch $(VENV)-browser build *.egg-info demo

@@ -60,5 +60,5 @@ def test_a_run_resumes_exactly_and_its_preset_is_float32(sounds, tmp_path):
 def test_another_precision_is_refused():
     from tf_audio_gan.recipes import load_recipe
 
-    with pytest.raises(ValueError, match=r"precision must be one of float32, bfloat16. Received: 'float16'"):
+    with pytest.raises(ValueError, match=r"precision must be one of float32, tf32, bfloat16. Received: 'float16'"):
         load_recipe({**RECIPE, "train": {"precision": "float16"}})

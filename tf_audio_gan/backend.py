@@ -7,13 +7,17 @@ so there the host counts the steps and draws, and the device is handed the numbe
 """
 
 import contextlib
-import functools
 import zlib
 
 import keras
 import numpy as np
 from keras import ops
 
+from tf_audio_gan import device
+from tf_audio_gan.device import device_memory_mb as device_memory_mb
+from tf_audio_gan.device import device_name as device_name
+from tf_audio_gan.device import float32_arithmetic as float32_arithmetic
+from tf_audio_gan.device import numbers_made_there as numbers_made_there
 from tf_audio_gan.threefry import threefry, threefry_on_host, unit
 
 _SEEDED = 0x5EED  # second counter word of the draws that a sound's own seed makes
@@ -126,7 +130,8 @@ def input_gradient(function, x):
 def apply_gradients(optimizer, gradients, variables):
     """One update by a Keras optimizer; keeps the host's count of its steps (see `steps_taken`)."""
     counted = _on_torch() and steps_taken(optimizer)
-    optimizer.apply(list(gradients), variables)
+    with numbers_made_there():
+        optimizer.apply(list(gradients), variables)
     if _on_torch():
         _remember_steps(optimizer, counted + 1)
 
@@ -163,35 +168,6 @@ def early_decay(decay, step):
     return ops.minimum(decay, (1 + t) / (10 + t))
 
 
-def device_name():
-    """Where layers are computed, in words: the accelerators there are, or the CPU."""
-    if _on_torch():
-        import torch
-
-        return torch.cuda.get_device_name() if torch.cuda.is_available() else "the CPU (PyTorch sees no GPU)"
-    import tensorflow as tf
-
-    gpus = [
-        tf.config.experimental.get_device_details(d).get("device_name", d.name)
-        for d in tf.config.list_physical_devices("GPU")
-    ]
-    return ", ".join(gpus) or "the CPU (TensorFlow sees no GPU)"
-
-
-def device_memory_mb():
-    """The most memory that tensors took on the accelerator so far, in units of 2**20 bytes; None on a CPU."""
-    if _on_torch():
-        import torch
-
-        return torch.cuda.max_memory_allocated() / 2**20 if torch.cuda.is_available() else None
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
-        if tf.config.list_logical_devices("GPU"):
-            return tf.config.experimental.get_memory_info("GPU:0")["peak"] / 2**20
-    return None
-
-
 def replicas():
     """(this replica's number from 0, how many replicas train in step)."""
     if keras.backend.backend() == "tensorflow":
@@ -201,6 +177,15 @@ def replicas():
         if context is not None and context.num_replicas_in_sync > 1:
             return context.replica_id_in_sync_group, context.num_replicas_in_sync
     return 0, 1
+
+
+def update_mean(mean, value):
+    """Takes a scalar tensor into a `keras.metrics.Mean`; on PyTorch without its copy of the number 1 to the device."""
+    if not _on_torch():
+        mean.update_state(value)
+        return
+    mean.total.value.add_(value)
+    mean.count.value.add_(1)
 
 
 def whole(variable):
@@ -297,23 +282,10 @@ class Draws:
             count = count * n
         if _on_torch():
             words, _ = threefry_on_host(self._key(), (first + np.arange(count), int(self.step)))
-            return _to_device(unit(words).reshape(shape))
+            return device.sent(unit(words).reshape(shape))
         index = ops.cast(first, "int64") + ops.arange(count, dtype="int64")
         words, _ = threefry(self._key(), (index, self.step))
         return ops.reshape(unit(words), shape)
 
     def _key(self):
         return self.seed, zlib.crc32(repr(self.salt).encode())
-
-
-def _to_device(array):
-    """A numpy array as a PyTorch tensor; neither side waits for the other."""
-    import torch
-
-    device, tensor = _device(), torch.from_numpy(array)
-    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)
-
-
-@functools.cache
-def _device():
-    return ops.zeros(()).device

@@ -62,7 +62,7 @@ class Replicas:
         """The context in which a model is made and compiled."""
         return self.strategy.scope() if self.strategy else contextlib.nullcontext()
 
-    def batches(self, sounds, batch_size, critic_steps, *, start_step=0):
+    def batches(self, sounds, batch_size, critic_steps, *, start_step=0, device_share=0.25):
         """What `fit` takes: endless, each replica reading only its own rows of a step's batch.
 
         Args:
@@ -70,13 +70,14 @@ class Replicas:
             batch_size: examples for each step of each network, of all replicas together.
             critic_steps: of the model.
             start_step: the first step.
+            device_share: see `Batches`; PyTorch only.
 
         Raises:
             ValueError: a batch size that does not divide by the replicas.
         """
         check_batch_size(batch_size, self.count)
         if keras.backend.backend() != "tensorflow":
-            return Batches(sounds, batch_size * critic_steps, start_step=start_step)
+            return Batches(sounds, batch_size * critic_steps, start_step=start_step, device_share=device_share)
         import tensorflow as tf
 
         def load(context):

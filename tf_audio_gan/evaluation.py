@@ -64,8 +64,8 @@ def evaluate(
     model, folder = (preset, None) if isinstance(preset, AudioGAN) else (from_preset(preset), hub.resolve(preset))
     if not hasattr(model, "latents"):
         raise ValueError(
-            f"{provenance.name(folder) or model.name} makes sounds of other sounds, not of seeds. Make them from held-out "
-            "files, then compare those with them: tf-audio-gan compare REFERENCES MADE --pairs vocoding (or enhancement)"
+            f"{provenance.name(folder) or model.name} makes sounds of other sounds, not of seeds. Make them from "
+            "held-out files, then: tf-audio-gan compare REFERENCES MADE --pairs vocoding (or enhancement)"
         )
     form = _form(model, folder, crop, normalize)
     choose(_registry(), metrics)

@@ -9,7 +9,7 @@ from pathlib import Path
 from tf_audio_gan import backend, durable, models
 from tf_audio_gan.data.sounds import Sounds
 
-POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
+POLICIES = {"float32": "float32", "tf32": "float32", "bfloat16": "mixed_bfloat16"}
 _WITHOUT_DEFAULT = {"name": str, "strides": list, "labels": str, "learning_rate": float}
 _IN_WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text", list: "a list"}
 _FROM_MODEL = ("sample_rate", "length", "channels")
@@ -25,8 +25,11 @@ class TrainOptions:
         log_steps: steps between two lines of the log, whose losses are means over them.
         checkpoint_minutes: minutes between two checkpoints; 0: one with every line of the log.
         learning_rate: of both optimizers, instead of the objective's published one.
-        precision: "float32", or "bfloat16" for the layers' arithmetic; weights, averages, optimizers and losses are
-            float32 with either.
+        precision: of the layers' arithmetic: "float32"; "tf32", which rounds the factors of its products on a GPU
+            (`backend.float32_arithmetic`); or "bfloat16". Weights, averages, optimizers and losses are float32 with
+            any of them.
+        device_share: of a GPU's free memory that the sounds may take under PyTorch, 0 to 1; they are on the host with 0
+            and where they need more.
     """
 
     batch_size: int = 64
@@ -35,6 +38,7 @@ class TrainOptions:
     checkpoint_minutes: float = 5.0
     learning_rate: float | None = None
     precision: str = "float32"
+    device_share: float = 0.25
 
     def __post_init__(self):
         for name in ("batch_size", "steps", "log_steps"):
@@ -46,6 +50,8 @@ class TrainOptions:
             raise ValueError(f"[train] precision must be one of {', '.join(POLICIES)}. Received: {self.precision!r}")
         if self.checkpoint_minutes < 0:
             raise ValueError(f"[train] checkpoint_minutes must be 0 or more. Received: {self.checkpoint_minutes!r}")
+        if not 0 <= self.device_share <= 1:
+            raise ValueError(f"[train] device_share must be from 0 to 1. Received: {self.device_share!r}")
 
 
 @dataclass

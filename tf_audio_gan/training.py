@@ -7,6 +7,8 @@ import threading
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import keras
+
 from tf_audio_gan import backend, distribution, durable, generation, run_folder
 from tf_audio_gan.callbacks import Checkpoints, Log, Progress, Stop, Summaries
 from tf_audio_gan.data.sounds import Sounds
@@ -56,7 +58,8 @@ def train(
         steps: generator steps in all, instead of the recipe's.
         max_minutes: stop after so much time in this call.
         seed: of weights, draws and data, instead of the recipe's.
-        precision: "float32" or "bfloat16", instead of the recipe's; the preset is float32 with either.
+        precision: "float32", "tf32" or "bfloat16", instead of the recipe's (`recipes.TrainOptions`); the preset is
+            float32 with any of them.
         decoder: "soundfile", "tensorflow" or "tensorflow-io", instead of the recipe's.
         devices: a number, "all" or names ("GPU:0,GPU:1"), see `distribution.Replicas`; the batch is divided among them.
             Where TF_CONFIG names several machines, call this on all of them alike, with run_dir on a shared disk.
@@ -80,7 +83,8 @@ def train(
     recipe.train = replace(recipe.train, **{k: v for k, v in options.items() if v is not None})
     replicas = distribution.Replicas(devices)
     distribution.check_batch_size(recipe.train.batch_size, replicas.count)
-    with replicas.peers():
+    tf32 = recipe.train.precision == "tf32"
+    with replicas.peers(), backend.float32_arithmetic(tf32):
         return _train(recipe, sounds, run_dir, max_minutes, progress and replicas.chief, replicas)
 
 
@@ -93,12 +97,18 @@ def _train(recipe, sounds, run_dir, max_minutes, progress, replicas):
     shape = {name: getattr(model, name) for name in ("sample_rate", "length", "channels")}
     data = Sounds(sounds, **shape, progress=progress, **recipe.data)
     if progress:
-        print(f"{data.summary()}\ntraining on {backend.device_name()}", flush=True)
+        print(f"{data.summary()}\n{_where(recipe.train.precision)}", flush=True)
     if not replicas.chief:
         return _run(model, data, recipe, run_dir, max_minutes, progress, replicas)
     run_folder.start(run_dir, recipe, data)
     with run_folder.lock(run_dir):
         return _run(model, data, recipe, run_dir, max_minutes, progress, replicas)
+
+
+def _where(precision):
+    faster = precision == "float32" and backend.device_memory_mb() is not None
+    hint = " (tf32 or bfloat16 may be faster, see docs/training.md)" if faster else ""
+    return f"training on {backend.device_name()} in {precision}{hint}"
 
 
 def _run(model, data, recipe, run_dir, max_minutes, progress, replicas):
@@ -128,14 +138,30 @@ def _writers(model, data, options, run_dir, checkpoints, start):
 
 
 def _fit(model, data, options, start, callbacks, replicas):
-    batches = replicas.batches(data, options.batch_size, model.critic_steps, start_step=start)
+    where = {"start_step": start, "device_share": options.device_share}
+    batches = replicas.batches(data, options.batch_size, model.critic_steps, **where)
     stop = next(c for c in callbacks if isinstance(c, Stop))
     with _signals(stop), contextlib.ExitStack() as stack:
         for bar in (c for c in callbacks if isinstance(c, Progress)):
             stack.callback(bar.close)
+            if note := getattr(batches, "note", ""):
+                print(note, flush=True)
+        if replicas.workers == 1:
+            callbacks = LogsAsTensors(callbacks, add_history=True, model=model)
         model.fit(
             batches, epochs=_FAR, steps_per_epoch=options.log_steps, callbacks=callbacks, verbose=0, shuffle=False
         )
+
+
+class LogsAsTensors(keras.callbacks.CallbackList):
+    """Callbacks that get the logs of a step as scalar tensors, and wait for the device only where they read one.
+
+    Keras' own list reads every number after every step. The logs of an epoch are floats here too.
+    """
+
+    def on_train_batch_end(self, batch, logs=None):
+        for callback in self.callbacks:
+            callback.on_train_batch_end(batch, logs)
 
 
 @contextlib.contextmanager

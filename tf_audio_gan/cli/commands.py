@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import tf_audio_gan
-from tf_audio_gan.cli import evaluating, judging, zoo
+from tf_audio_gan.cli import evaluating, judging, listening, zoo
 from tf_audio_gan.cli.common import Preset, load_keras, quoted, say_skipped
 
 app = typer.Typer(
@@ -21,6 +21,7 @@ app.command()(evaluating.evaluate)
 app.command()(evaluating.compare)
 app.add_typer(zoo.app, name="zoo")
 app.add_typer(judging.app, name="judge")
+app.add_typer(listening.app, name="listen")
 
 
 def _version(asked: bool):
@@ -64,7 +65,7 @@ def train(
     seed: Annotated[int | None, typer.Option(min=0, help="Of weights, noise and data.")] = None,
     decoder: Annotated[str | None, typer.Option(help="soundfile, tensorflow (PCM WAV) or tensorflow-io.")] = None,
     devices: Annotated[str | None, typer.Option(help="A number, all, or names (GPU:0,GPU:1) to share a batch.")] = None,
-    precision: Annotated[str | None, typer.Option(help="float32, or bfloat16 for the layers' arithmetic.")] = None,
+    precision: Annotated[str | None, typer.Option(help="float32, or tf32 or bfloat16 for the layers.")] = None,
 ):
     """Train on a folder of sounds. Ctrl-C saves; the same command goes on."""
     load_keras()

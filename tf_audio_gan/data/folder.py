@@ -78,6 +78,13 @@ class FolderSource:
         )
         return sum(sizes) * self.channels
 
+    @property
+    def reads_whole(self):
+        """Whether all clips are decoded whole: the window of a long file may differ from that in the last bit."""
+        longest = max(clip.length for clip in self.clips)
+        crowded = self._crowded and self.sample_rate in self._rates
+        return longest <= WHOLE_SECONDS * self.sample_rate and not crowded
+
     def read(self, number, start, count):
         """Reads a window of a clip.
 

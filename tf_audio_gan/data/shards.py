@@ -69,6 +69,8 @@ class ShardSource:
         ValueError: other settings than the index has, or a missing or damaged shard.
     """
 
+    reads_whole = True  # see `FolderSource`
+
     def __init__(self, root, sample_rate, channels, labels=None):
         self.root = Path(root)
         index = read_index(root)

@@ -160,17 +160,36 @@ class Sounds:
         """
         if step < 0 or batch_size < 1:
             raise ValueError(f"step must be at least 0 and batch_size at least 1; received {step}, {batch_size}")
-        rows = np.arange(batch_size) if rows is None else rows
-        audio = np.zeros((len(rows), self.length, self.channels), np.float32)
-        labels = np.zeros(len(rows), np.int32)
+        audio = np.zeros((batch_size if rows is None else len(rows), self.length, self.channels), np.float32)
+        numbers = self.choose(step, batch_size, lambda place, *crop: self._fill(audio[place], *crop), rows)
+        return audio, self.labels_of(numbers)
+
+    def choose(self, step, batch_size, take, rows=None):
+        """Which crops of which clips the examples of one step are; see `batch`.
+
+        Args:
+            step: 0, 1, 2 ...
+            batch_size: examples.
+            take: called with (place in the batch, number of the clip, first sample, samples) of every example; says
+                whether that could be read. If not, it is called with the next clip of the same pass.
+            rows: see `batch`.
+
+        Returns:
+            The numbers of the clips, list of int.
+        """
         fractions = self._draws.fractions(step * batch_size, batch_size)
         slots = self._draws.batch(step, batch_size)
-        for place, row in enumerate(rows):
-            number = self._fill(audio[place], self._slots[slots[row]], fractions[row])
-            if number is None:
-                number = self._substitute(audio[place], step * batch_size + row, batch_size, fractions[row])
-            labels[place] = self.clips[number].label
-        return audio, labels
+        numbers = []
+        for place, row in enumerate(np.arange(batch_size) if rows is None else rows):
+            number = int(self._slots[slots[row]])
+            if not take(place, number, *self._crop(number, fractions[row])):
+                number = self._substitute(place, take, step * batch_size + row, batch_size, fractions[row])
+            numbers.append(number)
+        return numbers
+
+    def labels_of(self, numbers):
+        """Labels of clips: int32 array."""
+        return np.array([self.clips[number].label for number in numbers], np.int32)
 
     def example(self, number, fraction=0.0):
         """The example of one clip, for a look at each clip in its turn.
@@ -198,44 +217,62 @@ class Sounds:
         if labels and not self.label_names:
             raise ValueError(f"{self.path} has no labels; make Sounds with labels='folder', 'prefix' or a CSV table")
 
-    def _substitute(self, out, example, batch_size, fraction):
-        """Fills `out` from the next slots of the same pass, until one can be read."""
+    def _substitute(self, place, take, example, batch_size, fraction):
+        """Takes the next clip of the same pass that can be read; returns its number."""
         order = self._draws.order(example // len(self._slots), batch_size)
         for slot in np.roll(order, -(example % len(self._slots))):
-            number = self._fill(out, self._slots[slot], fraction)
-            if number is not None:
+            number = int(self._slots[slot])
+            if take(place, number, *self._crop(number, fraction)):
                 return number
         raise RuntimeError(
             f"none of the {len(self.clips)} sounds in {self.path} can be read any more "
             f"(the last: {': '.join(self.skipped[-1])}); is the disk still mounted?"
         )
 
-    def _fill(self, out, number, fraction):
-        """Writes a crop of a clip into `out`; returns the clip's number, or None if it cannot be read."""
+    def _crop(self, number, fraction):
+        """(first sample, samples) of a crop."""
+        length = self.clips[number].length
+        count = min(length, self.length)
+        return (int(fraction * (length - count + 1)) if self.crop == "random" else 0), count
+
+    def _fill(self, out, number, start, count):
+        """Writes a crop of a clip into `out`; returns whether it could be read."""
+        samples = self.read(number, start, count)
+        if samples is not None:
+            out[:count] = np.clip(samples * self.gain(number), -1, 1)
+        return samples is not None
+
+    def read(self, number, start, count):
+        """A window of a clip, not normalised: float32 `[count, channels]`; None if it cannot be read any more.
+
+        The first time that happens to a clip it is added to `skipped`, and it is not tried again.
+        """
         if number in self._broken:
             return None
-        number = int(number)
-        clip = self.clips[number]
-        count = min(clip.length, self.length)
-        start = int(fraction * (clip.length - count + 1)) if self.crop == "random" else 0
         try:
             samples = self._source.read(number, start, count)
             if not np.isfinite(samples).all():
                 raise UnreadableSound("changed since it was scanned: NaN or infinite samples now")
+            return samples
         except UnreadableSound as error:
             with self._lock:
                 if number not in self._broken:
                     self._broken.add(number)
-                    self.skipped.append((clip.path, f"during training: {error}"))
+                    self.skipped.append((self.clips[number].path, f"during training: {error}"))
             return None
-        out[:count] = np.clip(samples * np.float32(self._gain(clip)), -1, 1)
-        return number
 
-    def _gain(self, clip):
+    def gain(self, number):
+        """The factor by which a clip is normalised: float32."""
+        clip = self.clips[number]
         if self.normalize == "none":
-            return 1.0
+            return np.float32(1)
         peak = 1 / clip.peak
-        return peak if self.normalize == "peak" else min(peak, TARGET_RMS / clip.rms)
+        return np.float32(peak if self.normalize == "peak" else min(peak, TARGET_RMS / clip.rms))
+
+    @property
+    def reads_whole(self):
+        """Whether every window that is read is a piece of the whole decoded clip, to the last bit."""
+        return self._source.reads_whole
 
     def summary(self):
         """What is here, in one paragraph for people."""
@@ -262,7 +299,7 @@ class _Chosen:
     """Some clips of a source under new numbers."""
 
     def __init__(self, source, numbers):
-        self._source, self._numbers = source, numbers
+        self._source, self._numbers, self.reads_whole = source, numbers, source.reads_whole
 
     def read(self, number, start, count):
         return self._source.read(self._numbers[number], start, count)

@@ -35,8 +35,7 @@ def shift_each(x, shifts, radius):
     padded, time = _reflect(x, radius), x.shape[1]
     shifts = ops.cast(shifts, "int32")
     return sum(
-        ops.cast(ops.equal(shifts, p), x.dtype) * padded[:, radius - p : radius - p + time]
-        for p in range(-radius, radius + 1)
+        ops.cast(shifts == p, x.dtype) * padded[:, radius - p : radius - p + time] for p in range(-radius, radius + 1)
     )
 
 

@@ -122,7 +122,8 @@ class AudioGAN(keras.Model):
             self._update(self.discriminator, self.d_optimizer, self.discriminator_loss, part, draws)
             if self.weight_clip:
                 weights = self.discriminator.trainable_variables
-                backend.assign(weights, [ops.clip(w, -self.weight_clip, self.weight_clip) for w in weights])
+                with backend.numbers_made_there():
+                    backend.assign(weights, [ops.clip(w, -self.weight_clip, self.weight_clip) for w in weights])
         self._update(
             self.generator, self.optimizer, self.generator_loss, parts[-1], backend.Draws(self.seed, step, ("g",))
         )
@@ -166,14 +167,17 @@ class AudioGAN(keras.Model):
         gradients, terms = backend.gradients(total, variables)
         backend.apply_gradients(optimizer, gradients, variables)
         for name, term in terms.items():
-            self.means[name].update_state(term)
+            backend.update_mean(self.means[name], term)
 
     def _average(self, step):
         keep = backend.early_decay(self.ema, step)
         now, averages = self.generator.variables, self.ema_generator.variables
         backend.assign(
             averages,
-            [a + (1 - keep) * (v - a) if v.trainable else v + 0 for v, a in zip(now, averages, strict=True)],
+            [
+                a + (1 - keep) * (v - a) if v.trainable else ops.convert_to_tensor(v)
+                for v, a in zip(now, averages, strict=True)
+            ],
         )
 
     def in_float32(self):
