@@ -191,19 +191,6 @@ class Sounds:
         """Labels of clips: int32 array."""
         return np.array([self.clips[number].label for number in numbers], np.int32)
 
-    def example(self, number, fraction=0.0):
-        """The example of one clip, for a look at each clip in its turn.
-
-        Args:
-            number: index into `clips`.
-            fraction: in [0, 1): which of the places where `length` samples fit; without effect with `crop="start"`.
-
-        Returns:
-            float32 `[length, channels]`, or None if the clip cannot be read any more, which `skipped` then says.
-        """
-        out = np.zeros((self.length, self.channels), np.float32)
-        return None if self._fill(out, number, fraction) is None else out
-
     def check_batches(self, batch_size, start_step, labels):
         """What every pipeline of batches refuses.
 

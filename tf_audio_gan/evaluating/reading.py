@@ -13,10 +13,10 @@ FORM = ("sample_rate", "length", "channels", "crop", "normalize")
 
 @dataclass(frozen=True)
 class Place:
-    """One clip of a set: clip `number` of the `Sounds`, which of its places (`fraction`), and what it is called."""
+    """One clip of a set: clip `number` of the `Sounds`, its first sample, and what it is called."""
 
     number: int
-    fraction: float
+    start: int
     name: str
 
 
@@ -44,12 +44,9 @@ def places(sounds):
     found = []
     for number, clip in enumerate(sounds.clips):
         count = max(1, round(clip.length / sounds.length)) if sounds.crop == "random" else 1
-        room = max(0, clip.length - sounds.length)
-        starts = np.linspace(0, room, count).astype(int) if count > 1 else [0]
+        starts = np.linspace(0, max(0, clip.length - sounds.length), count).astype(int)
         seconds = [f"@{start / sounds.sample_rate:.3f}" if count > 1 else "" for start in starts]
-        found.append(
-            [Place(number, (s + 0.5) / (room + 1), clip.path + at) for s, at in zip(starts, seconds, strict=True)]
-        )
+        found.append([Place(number, int(s), clip.path + at) for s, at in zip(starts, seconds, strict=True)])
     return found
 
 
@@ -86,13 +83,22 @@ def read(sounds, wanted):
     Raises:
         ValueError: not one of them can be read.
     """
-    found = [(place, sounds.example(place.number, place.fraction)) for place in wanted]
+    found = [(place, _clip(sounds, place)) for place in wanted]
     found = [(place, audio) for place, audio in found if audio is not None]
     if not found:
         raise ValueError(f"none of the {len(wanted)} sounds chosen from {sounds.path} can be read any more")
     labels = np.array([sounds.clips[place.number].label for place, _ in found]) if sounds.label_names else None
     names = [place.name for place, _ in found]
     return SoundSet(np.stack([audio for _, audio in found]), sounds.sample_rate, names=names, labels=labels)
+
+
+def _clip(sounds, place):
+    """One clip as training sees it, zero-padded on the right: float32 [length, channels]; None if it cannot be read."""
+    count = min(sounds.clips[place.number].length, sounds.length)
+    samples = sounds.read(place.number, place.start, count)
+    if samples is None:
+        return None
+    return np.pad(np.clip(samples * sounds.gain(place.number), -1, 1), ((0, sounds.length - count), (0, 0)))
 
 
 def silent(sounds):
