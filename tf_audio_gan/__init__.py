@@ -20,6 +20,8 @@ _HOMES = {
     "Batches": "data.batches",
     "train": "training",
     "generate": "generation",
+    "evaluate": "evaluation",
+    "compare": "evaluation",
     "Classifier": "models.classifier.classifier",
     "load_judge": "models.classifier.classifier",
     "train_judge": "judging",
