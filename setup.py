@@ -28,7 +28,7 @@ setup(
     author="The tf_audio_gan authors",
     license="Apache-2.0",
     packages=find_packages(include=["tf_audio_gan", "tf_audio_gan.*"]),
-    package_data={"tf_audio_gan": ["py.typed", "listening.html", "listening_test.html"]},
+    package_data={"tf_audio_gan": ["py.typed", "listening.html", "listening_tests/page.html"]},
     python_requires=">=3.11,<3.14",
     install_requires=[
         "tensorflow>=2.17",

@@ -33,7 +33,7 @@ def matmul_gflops(n=2048, repeats=5):
     return 2 * n**3 / statistics.median(times) / 1e9
 
 
-def small(name, dim, length):
+def sized(name, dim, length):
     """Keywords for a model that take a size and a length; the others are what they are by default."""
     from tf_audio_gan.models import model_class
 
@@ -49,7 +49,7 @@ def measure(name, dim, batch, length, precision, stretches=5, steps=2):
     import tf_audio_gan
     from tf_audio_gan import backend
 
-    recipe = {"model": {"name": name, **small(name, dim, length)}, "train": {"precision": precision}}
+    recipe = {"model": {"name": name, **sized(name, dim, length)}, "train": {"precision": precision}}
     model = tf_audio_gan.load_recipe(recipe).build_model()
     model.compile()
     shape = (model.critic_steps * batch, model.length, model.channels)
@@ -76,7 +76,7 @@ def measure(name, dim, batch, length, precision, stretches=5, steps=2):
     on_device = backend.device_memory_mb()
     host = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     memory = f"peak {host:6.0f} MB" if on_device is None else f"peak {on_device:6.0f} MB on the device"
-    size = " ".join(f"{key} {value}" for key, value in small(name, dim, length).items())
+    size = " ".join(f"{key} {value}" for key, value in sized(name, dim, length).items())
     what = f"{keras.backend.backend()} {name} {size} batch {batch} {precision}"
     speed = f"{seconds:7.3f} s/step {1 / seconds:7.2f} steps/s {shape[0] / seconds:8.1f} examples/s"
     print(f"{what:55s} {speed}  first step {first:5.1f} s  {memory}", flush=True)
@@ -97,7 +97,7 @@ def main():
         measure(options.models[0], options.dim[0], options.batch, options.length, options.precision[0])
         return
     print(f"float32 matrix multiplication: {matmul_gflops():.0f} GFLOP/s on {where()}", flush=True)
-    sizes = [(name, dim) for name in options.models for dim in (options.dim if small(name, 1, 0) else [0])]
+    sizes = [(name, dim) for name in options.models for dim in (options.dim if sized(name, 1, 0) else [0])]
     failed = 0
     for (name, dim), precision in itertools.product(sizes, options.precision):
         command = [sys.executable, __file__, name, "--one", "--dim", str(dim), "--precision", precision]

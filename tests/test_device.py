@@ -187,3 +187,18 @@ def test_keras_own_list_of_callbacks_waits_after_every_step():
             kind([Each()]).on_train_batch_end(0, logs)
         reads.append(sum(count for name, count in counts.items() if name.startswith("read")))
     assert reads == [2, 0]
+
+
+@on_torch
+@pytest.mark.parametrize(
+    "free, said", [(2**30, "the sounds lie on the accelerator: "), (99, "the sounds stay on the host")]
+)
+def test_a_run_says_where_the_sounds_lie(free, said, tmp_path, monkeypatch, capsys):
+    write_drum_hits(tmp_path / "hits", 8, seed=2)
+    monkeypatch.setattr(device, "free_memory", lambda: free)
+    monkeypatch.setattr(training, "_writers", lambda *arguments: [])
+    monkeypatch.setattr(training, "_publish", lambda *arguments: None)
+    recipe = {"model": {"name": "wavegan", **SMALL}, "train": {"batch_size": 4, "log_steps": 1, "steps": 1}}
+    train(recipe, tmp_path / "hits", tmp_path / "run", precision="tf32")
+    out = capsys.readouterr().out
+    assert out.count(said) == 1 and "training on the CPU (PyTorch sees no GPU) in tf32" in out

@@ -11,8 +11,7 @@ PACKAGE = Path(__file__).parents[1] / "tf_audio_gan"
 LEVELS = {
     "threefry": -1, "device": -1, "backend": 0, "audio": 0, "hub": 0, "optimizers": 0, "durable": 0, "runtimes": 0,
     "preset_folder": 1, "layers": 1, "losses": 1, "metrics": 1, "data": 1, "chunking": 1, "pictures": 1, "listening": 1,
-    "listening_answers": 1, "listening_items": 2, "opinion_statistics": 1, "opinion_report": 1, "confusion": 1,
-    "models": 2, "events": 2, "listening_test": 3, "opinions": 2,
+    "listening_tests": 2, "models": 2, "events": 2,
     "recipes": 3, "callbacks": 3, "health": 3, "run_folder": 3, "warmup": 3, "distribution": 3, "evaluating": 3,
     "convert": 4, "training": 4, "vocoding": 4, "evaluation": 4, "exporting": 4, "generation": 4, "judging": 4,
     "serving": 5,

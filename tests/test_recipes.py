@@ -41,6 +41,7 @@ def test_a_file_says_the_same_again(tmp_path):
         ('[model]\nname = "wavegan"\nstrides = 4', "strides must be a list. Received: 4"),
         ('[model]\nname = "wavegan"\ndim = "big"', "dim must be a whole number. Received: 'big'"),
         ('[model]\nname = "wavegan"\n[train]\nbatch_size = true', "batch_size must be a whole number. Received: True"),
+        ('[model]\nname = "wavegan"\n[train]\ndevice_share = 2', "device_share must be from 0 to 1. Received: 2"),
         ('[model]\nname = "wavegan"\n[train]\nlearning_rate = "fast"', "learning_rate must be a number"),
         ('[model]\nname = ["wavegan"]', "no model called"),
         ('model = "wavegan"', r"model must be a table of keywords, e.g. \[model\]"),

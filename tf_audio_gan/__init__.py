@@ -25,6 +25,8 @@ _HOMES = {
     "train": "training",
     "generate": "generation",
     "vocode": "vocoding",
+    "evaluate": "evaluation",
+    "compare": "evaluation",
     "Classifier": "models.classifier.classifier",
     "load_judge": "models.classifier.classifier",
     "train_judge": "judging",

@@ -9,7 +9,6 @@ import contextlib
 import functools
 
 import keras
-import numpy as np
 from keras import ops
 
 
@@ -117,9 +116,10 @@ def _made_there():
         """`torch.as_tensor` of a Python number becomes a fill on the device."""
 
         def __torch_function__(self, function, types, args=(), kwargs=None):
-            if function is torch.as_tensor and isinstance(args[0], bool | int | float):
+            kwargs = kwargs or {}
+            if function is torch.as_tensor and args and isinstance(args[0], bool | int | float):
                 return torch.full((), args[0], **kwargs)
-            return function(*args, **(kwargs or {}))
+            return function(*args, **kwargs)
 
     return MadeThere
 
@@ -133,7 +133,7 @@ def packed(array):
     """A numpy array as a PyTorch tensor on the host, from where `arrived` can send it without waiting."""
     import torch
 
-    tensor = torch.from_numpy(np.ascontiguousarray(array))
+    tensor = torch.from_numpy(array)
     return tensor.pin_memory() if _device().type == "cuda" else tensor
 
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from tf_audio_gan import backend
 from tf_audio_gan.data.batches import Batches
+from tf_audio_gan.data.resident import SHARE
 from tf_audio_gan.data.tf_sounds import dataset
 
 _TASKS = ("chief", "worker")
@@ -62,7 +63,7 @@ class Replicas:
         """The context in which a model is made and compiled."""
         return self.strategy.scope() if self.strategy else contextlib.nullcontext()
 
-    def batches(self, sounds, batch_size, critic_steps, *, start_step=0, device_share=0.25):
+    def batches(self, sounds, batch_size, critic_steps, *, start_step=0, device_share=SHARE):
         """What `fit` takes: endless, each replica reading only its own rows of a step's batch.
 
         Args:

@@ -12,11 +12,12 @@ import numpy as np
 
 from tf_audio_gan import backend, durable, preset_folder
 from tf_audio_gan.callbacks import Stop
-from tf_audio_gan.confusion import accuracy_facts, confusion_matrix, confusion_picture
 from tf_audio_gan.data.batches import Batches
 from tf_audio_gan.data.sounds import Sounds
 from tf_audio_gan.data.splitting import split
 from tf_audio_gan.data.transposed import Transposed, pitch_numbers
+from tf_audio_gan.metrics.confusion import accuracy_facts, confusion_picture
+from tf_audio_gan.metrics.inception import confusion_matrix
 from tf_audio_gan.models.classifier.classifier import REGISTERED, WEIGHTS, Classifier
 from tf_audio_gan.models.classifier.presets import NETWORKS
 
@@ -130,18 +131,18 @@ def train_judge(
 
 
 def accuracy(judge, sounds):
-    """How often a judge is right on labelled sounds: `confusion.accuracy_facts`.
+    """How often a judge is right on labelled sounds: `metrics.confusion.accuracy_facts`.
 
     Args:
         judge: `Classifier`.
         sounds: `Sounds` with weighting="file", of the judge's sample rate and length, its labels among the judge's.
     """
     number = np.array([judge.labels.index(name) for name in sounds.label_names])
-    truth, guess = [], []
+    truth, probabilities = [], []
     for audio, labels in _once(sounds, 64):
         truth.append(number[labels])
-        guess.append(judge.probabilities(audio).argmax(axis=1))
-    matrix = confusion_matrix(np.concatenate(truth), np.concatenate(guess), len(judge.labels))
+        probabilities.append(judge.probabilities(audio))
+    matrix = confusion_matrix(np.concatenate(probabilities), np.concatenate(truth))
     return accuracy_facts(matrix, judge.labels)
 
 

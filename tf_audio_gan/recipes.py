@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tf_audio_gan import backend, durable, models
+from tf_audio_gan.data.resident import SHARE
 from tf_audio_gan.data.sounds import Sounds
 
 POLICIES = {"float32": "float32", "tf32": "float32", "bfloat16": "mixed_bfloat16"}
@@ -40,7 +41,7 @@ class TrainOptions:
     checkpoint_minutes: float = 5.0
     learning_rate: float | None = None
     precision: str = "float32"
-    device_share: float = 0.25
+    device_share: float = SHARE
 
     def __post_init__(self):
         for name in ("batch_size", "steps", "log_steps"):

@@ -21,6 +21,7 @@ def main():
     parser.add_argument("results", type=Path, help="gets everything the run makes")
     parser.add_argument("--minutes", type=float, help="stop, saved, after so long; default: the recipe's steps")
     parser.add_argument("--steps", type=int, help="generator steps in all, instead of the recipe's")
+    parser.add_argument("--precision", help="float32, tf32 or bfloat16, instead of the recipe's")
     options = parser.parse_args()
     check()
     unpack(options.results / "packages")
@@ -34,7 +35,7 @@ def main():
     print(f"training on {device}, PyTorch {torch.__version__}", flush=True)
     result = tf_audio_gan.train(
         str(HERE / "recipe.toml"), HERE / "data", options.results / "run", steps=options.steps,
-        max_minutes=options.minutes, progress=sys.stdout.isatty(),
+        max_minutes=options.minutes, precision=options.precision, progress=sys.stdout.isatty(),
     )  # fmt: skip
     print(f"{result.ended} at step {result.step}: {result.preset}")
 

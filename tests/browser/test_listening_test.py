@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from tf_audio_gan.audio.io import write_audio
-from tf_audio_gan.listening_test import make_listening_test
-from tf_audio_gan.opinions import analyse_opinions
+from tf_audio_gan.listening_tests.making import make_listening_test
+from tf_audio_gan.listening_tests.opinions import analyse_opinions
 
 pytestmark = pytest.mark.browser
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")

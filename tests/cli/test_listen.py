@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from tests.listeners import answer, grades, page_data
+from tests.listening_tests.listeners import answer, grades, page_data
 from tf_audio_gan.audio.io import write_audio
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import tf_audio_gan
-from tf_audio_gan.cli import judging, listening, vocoding
+from tf_audio_gan.cli import evaluating, judging, listening, vocoding, zoo
 from tf_audio_gan.cli.common import Preset, load_keras, quoted, say_skipped
 
 app = typer.Typer(
@@ -17,6 +17,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.command()(evaluating.evaluate)
+app.command()(evaluating.compare)
+app.add_typer(zoo.app, name="zoo")
 app.add_typer(judging.app, name="judge")
 app.add_typer(listening.app, name="listen")
 

@@ -25,7 +25,7 @@ def make(
     question: Annotated[str | None, typer.Option(help="What listeners are asked.")] = None,
 ):
     """Write a listening test as one HTML page that needs no network."""
-    from tf_audio_gan.listening_test import make_listening_test
+    from tf_audio_gan.listening_tests.making import make_listening_test
 
     options = {"n": n, "items": items, "attention": attention, "matched": matched}
     words = {"title": title, "question": question}
@@ -47,8 +47,8 @@ def analyse(
     keep_all: Annotated[bool, typer.Option("--keep-all", help="Keep listeners who failed the checks.")] = False,
 ):
     """Mean opinions, preferences or discrimination, with intervals and tests."""
-    from tf_audio_gan.opinion_report import write_report
-    from tf_audio_gan.opinions import analyse_opinions
+    from tf_audio_gan.listening_tests.opinions import analyse_opinions
+    from tf_audio_gan.listening_tests.report import write_report
 
     result = analyse_opinions(answers, key, keep_all=keep_all)
     paths = write_report(result, out)

@@ -12,8 +12,14 @@ from pathlib import Path
 
 import numpy as np
 
-from tf_audio_gan.listening_answers import read_answers, read_key
-from tf_audio_gan.opinion_statistics import abx_d_prime, bradley_terry, holm, pigeonhole_weights, wilson_interval
+from tf_audio_gan.listening_tests.answers import read_answers, read_key
+from tf_audio_gan.listening_tests.statistics import (
+    abx_d_prime,
+    bradley_terry,
+    holm,
+    pigeonhole_weights,
+)
+from tf_audio_gan.metrics.statistics import wilson_interval
 
 DRAWS = 2000
 _FEW = 5
@@ -22,7 +28,7 @@ _FEW = 5
 def analyse_opinions(answers, key=None, *, keep_all=False, seed=0):
     """Analyse the answers to one listening test.
 
-    A listener who fails more than a quarter of the checks met (`listening_answers.PASS`) is left out and named. A
+    A listener who fails more than a quarter of the checks met (`answers.PASS`) is left out and named. A
     check is passed when a clip ruined on purpose is graded 1 or 2, is not preferred and not tied, or is told apart,
     and when the grade of a clip that comes twice differs by at most 1; only the first of the two counts as an answer.
 
@@ -231,7 +237,8 @@ def _abx(table):
     pairs = []
     for a, b, mask in table.pairs():
         n, k = int(mask.sum()), int(right[mask].sum())
-        low, high = wilson_interval(k, n) if n else (math.nan, math.nan)
+        interval = wilson_interval(k, n) if n else None
+        low, high = (interval.low, interval.high) if n else (math.nan, math.nan)
         p = float(stats.binomtest(k, n, alternative="greater").pvalue) if n else None
         facts = {"a": a, "b": b, "right": k, "answers": n, "share": k / n if n else None}
         facts |= {"low": _number(low), "high": _number(high)}

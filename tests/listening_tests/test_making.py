@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import soundfile
 
-from tests.listeners import page_data
-from tf_audio_gan import listening_test
+from tests.listening_tests.listeners import page_data
 from tf_audio_gan.audio.io import write_audio
 from tf_audio_gan.audio.loudness import integrated_loudness
-from tf_audio_gan.listening_answers import RUINED
-from tf_audio_gan.listening_test import make_listening_test, ruined
+from tf_audio_gan.listening_tests import making
+from tf_audio_gan.listening_tests.answers import RUINED
+from tf_audio_gan.listening_tests.making import make_listening_test, ruined
 
 RATE = 8000
 
@@ -140,9 +140,9 @@ def test_markup_in_a_title_is_text(base, tmp_path):
 
 def test_a_page_too_large_is_refused_before_it_is_written(base, tmp_path, monkeypatch):
     folders = [base / "real", base / "copy"]
-    monkeypatch.setattr(listening_test, "LARGE", 1000)
+    monkeypatch.setattr(making, "LARGE", 1000)
     assert "too much for mail" in make_listening_test("ab", folders, tmp_path / "p.html", n=1).notes[-1]
-    monkeypatch.setattr(listening_test, "TOO_LARGE", 1000)
+    monkeypatch.setattr(making, "TOO_LARGE", 1000)
     with pytest.raises(ValueError, match=r"q\.html: the page would take 0 MB, 0 MB at most; take fewer items"):
         make_listening_test("ab", folders, tmp_path / "q.html", n=1)
     assert not (tmp_path / "q.html").exists() and not (tmp_path / "q.key.json").exists()

@@ -18,8 +18,8 @@ import numpy as np
 
 from tf_audio_gan.audio.loudness import integrated_loudness
 from tf_audio_gan.durable import write_text
-from tf_audio_gan.listening_answers import KEY_FORMAT, KINDS, RUINED, read_key
-from tf_audio_gan.listening_items import choose_items, counted, named_systems, read_items
+from tf_audio_gan.listening_tests.answers import KEY_FORMAT, KINDS, RUINED, read_key
+from tf_audio_gan.listening_tests.items import choose_items, counted, named_systems, read_items
 
 QUESTIONS = {
     "mos": "How good does this sound?",
@@ -240,7 +240,7 @@ def _write(made, test, clips, reference):
     """The page and the key; the page's name for itself is a digest of all it holds."""
     test["page"] = hashlib.sha256(json.dumps(test, sort_keys=True).encode()).hexdigest()[:16]
     data = json.dumps(test, separators=(",", ":")).replace("<", "\\u003c")
-    template = resources.files("tf_audio_gan").joinpath("listening_test.html").read_text(encoding="utf-8")
+    template = resources.files("tf_audio_gan").joinpath("listening_tests", "page.html").read_text(encoding="utf-8")
     text = template.replace("{title}", html.escape(test["title"])).replace("{test}", data)
     made.bytes = len(text.encode())
     if made.bytes > TOO_LARGE:

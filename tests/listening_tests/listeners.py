@@ -3,7 +3,7 @@
 import json
 import re
 
-from tf_audio_gan.listening_answers import ANSWERS_FORMAT, RUINED
+from tf_audio_gan.listening_tests.answers import ANSWERS_FORMAT, RUINED
 
 
 def page_data(page):

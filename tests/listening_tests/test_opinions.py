@@ -6,13 +6,18 @@ import numpy as np
 import pytest
 from scipy import optimize, stats
 
-from tests.listeners import answer, page_data
+from tests.listening_tests.listeners import answer, page_data
 from tf_audio_gan.audio.io import write_audio
-from tf_audio_gan.listening_answers import KEY_FORMAT, RUINED
-from tf_audio_gan.listening_test import make_listening_test
-from tf_audio_gan.opinion_report import write_report
-from tf_audio_gan.opinion_statistics import abx_d_prime, bradley_terry, holm, pigeonhole_weights, wilson_interval
-from tf_audio_gan.opinions import analyse_opinions
+from tf_audio_gan.listening_tests.answers import KEY_FORMAT, RUINED
+from tf_audio_gan.listening_tests.making import make_listening_test
+from tf_audio_gan.listening_tests.opinions import analyse_opinions
+from tf_audio_gan.listening_tests.report import write_report
+from tf_audio_gan.listening_tests.statistics import (
+    abx_d_prime,
+    bradley_terry,
+    holm,
+    pigeonhole_weights,
+)
 
 
 def test_bradley_terry_of_two_is_their_log_odds():
@@ -44,12 +49,6 @@ def test_bradley_terry_refuses_what_has_no_strengths():
 def test_holm_by_hand():
     assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
     assert holm([0.9, 0.6]) == [1.0, 1.0] and holm([]) == []
-
-
-def test_wilson_against_scipy():
-    for right, n in ((0, 5), (7, 10), (10, 10)):
-        interval = stats.binomtest(right, n).proportion_ci(method="wilson")
-        np.testing.assert_allclose(wilson_interval(right, n), (interval.low, interval.high), atol=1e-12)
 
 
 def test_d_prime_of_abx_is_that_of_simulated_listeners(rng):

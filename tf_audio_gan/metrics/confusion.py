@@ -1,35 +1,11 @@
 """How often a classifier is right: a confusion matrix as numbers for a file, with an interval, and as a picture."""
 
-import math
-
 import numpy as np
 
 from tf_audio_gan import durable
+from tf_audio_gan.metrics.statistics import wilson_interval
 
-_Z = 1.959963984540054  # 95 %, both sides
 _WRITTEN = 20  # classes up to which the counts are written into the cells
-
-
-def wilson(right, n):
-    """Wilson's 95 % interval of a share (Wilson 1927): (low, high); of no trials (0, 1).
-
-    Args:
-        right: how many of the trials succeeded.
-        n: trials.
-    """
-    if not n:
-        return 0.0, 1.0
-    share, spread = right / n, _Z**2 / n
-    centre = (share + spread / 2) / (1 + spread)
-    half = math.sqrt(spread * share * (1 - share) + spread**2 / 4) / (1 + spread)
-    return max(0.0, centre - half), min(1.0, centre + half)
-
-
-def confusion_matrix(truth, guess, classes):
-    """Counts [classes, classes] int64: rows are the true class numbers, columns the guessed ones."""
-    matrix = np.zeros((classes, classes), np.int64)
-    np.add.at(matrix, (np.asarray(truth), np.asarray(guess)), 1)
-    return matrix
 
 
 def accuracy_facts(matrix, names):
@@ -44,12 +20,13 @@ def accuracy_facts(matrix, names):
         None where a class has no sound), confusion (the matrix as lists).
     """
     right, n = int(np.trace(matrix)), int(matrix.sum())
-    low, high = wilson(right, n)
+    interval = wilson_interval(right, n)
     per_class = {}
     for name, row, hits in zip(names, matrix, np.diag(matrix), strict=True):
         count = int(row.sum())
         per_class[name] = {"n": count, "right": int(hits), "accuracy": round(hits / count, 6) if count else None}
-    facts = {"accuracy": round(right / n, 6), "low": round(low, 6), "high": round(high, 6), "n": n, "right": right}
+    facts = {"accuracy": interval.value, "low": interval.low, "high": interval.high}
+    facts = {name: round(value, 6) for name, value in facts.items()} | {"n": n, "right": right}
     return {**facts, "per_class": per_class, "confusion": matrix.tolist()}
 
 

@@ -1,4 +1,4 @@
-"""The statistics of listening tests that scipy does not have: Bradley-Terry, Holm, Wilson, d' of ABX, a bootstrap."""
+"""The statistics of listening tests that scipy does not have: Bradley-Terry, Holm, d' of ABX, a bootstrap."""
 
 import math
 from statistics import NormalDist
@@ -6,7 +6,6 @@ from statistics import NormalDist
 import numpy as np
 
 _CDF = NormalDist().cdf
-_Z = 1.959963984540054  # of a two-sided interval of 95 %
 
 
 def bradley_terry(wins, prior=0.0, tolerance=1e-9, max_iterations=2000):
@@ -61,14 +60,6 @@ def holm(p):
     corrected = np.empty(len(p))
     corrected[order] = np.minimum(steps, 1.0)
     return corrected.tolist()
-
-
-def wilson_interval(right, n):
-    """Wilson's (1927) interval of 95 % for a proportion: ``(low, high)``."""
-    share, z2 = right / n, _Z**2
-    middle = (share + z2 / (2 * n)) / (1 + z2 / n)
-    half = _Z / (1 + z2 / n) * math.sqrt(share * (1 - share) / n + z2 / (4 * n * n))
-    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def abx_d_prime(share):

@@ -1,0 +1,1 @@
+"""Listening tests: pages that ask people, and what their answers say."""
