@@ -6,7 +6,7 @@ import shutil
 import numpy as np
 import pytest
 
-from tf_audio_gan import WaveGAN, compare, evaluate
+from tf_audio_gan import MelGAN, WaveGAN, compare, evaluate
 from tf_audio_gan.audio.io import read_audio, write_audio
 from tf_audio_gan.audio.synthetic import write_drum_hits
 from tf_audio_gan.evaluation import evaluate_zoo, zoo_presets
@@ -183,13 +183,29 @@ def test_labels_that_are_midi_numbers_are_pitches(tmp_path):
     assert result.rows["real"]["f0_cents"].value < 3 and abs(result.rows["generated"]["f0_cents"].value - 30) < 3
 
 
-def test_a_model_without_latents_is_sent_to_pairs(sounds, model):
-    class Vocoder(type(model)):
-        latents = property()  # as a model that has none
+@pytest.fixture(scope="module", name="vocoder")
+def small_vocoder():
+    mels = {"sample_rate": 16000, "n_fft": 512, "hop_length": 128, "n_mels": 40}
+    sizes = {"channels": 32, "upsample_scales": [8, 4, 4], "stacks": 1, "d_channels": 4, "d_max_channels": 16}
+    return MelGAN(front_end=mels, segment_length=2048, **sizes)
 
-    model.__class__ = Vocoder
-    with pytest.raises(ValueError, match="makes sounds of other sounds.*--pairs vocoding"):
-        evaluate(model, sounds / "real", progress=False)
+
+def test_a_vocoder_is_compared_with_the_recordings_it_was_given(sounds, vocoder, tmp_path):
+    (tmp_path / "data").mkdir()
+    for path in sorted((sounds / "real").rglob("*.wav"))[:3]:
+        shutil.copy(path, tmp_path / "data")
+    (tmp_path / "data" / "broken.wav").write_bytes(b"RIFF")
+    found = evaluate(vocoder, tmp_path / "data", metrics=["mel_l1"], out=tmp_path / "out", progress=False)
+    values = {row: columns["mel_l1"].value for row, columns in found.rows.items()}
+    assert list(values) == ["reference", "estimate", "Griffin-Lim"] and values["reference"] == 0
+    assert values["Griffin-Lim"] < values["estimate"], "an untrained vocoder is worse than Griffin-Lim on its mels"
+    assert "40 bands, FFT 512, hop 128" in found.sets["Griffin-Lim"]["what"]
+    assert [(where, file) for where, file, _ in found.failed] == [("data", "broken.wav")]
+    written = json.loads((tmp_path / "out" / "results.json").read_text())
+    assert written["settings"]["data"] == "data" and written["mel"]["hop_length"] == 128 and written["n_failed"] == 1
+    assert (tmp_path / "out" / "picture.png").read_bytes().startswith(b"\x89PNG")
+    with pytest.raises(ValueError, match="n, judge are for sets of sounds; leave them out when evaluating a vocoder"):
+        evaluate(vocoder, tmp_path / "data", n=3, judge="x", progress=False)
 
 
 def test_pairs_and_sets_have_their_own_options(sounds):

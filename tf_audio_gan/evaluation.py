@@ -5,6 +5,7 @@ sounds, against the same reference, with a confidence interval. docs/evaluation.
 """
 
 import json
+import tempfile
 import time
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from tf_audio_gan.evaluating.sets import ROLES, Sets, choose, measurable, measur
 from tf_audio_gan.metrics.sets import SET_METRICS, SoundSet
 from tf_audio_gan.models.classifier.classifier import REGISTERED, load_judge
 from tf_audio_gan.models.gan import AudioGAN, from_preset
+from tf_audio_gan.vocoding import vocode
 
 ZOO_SETTINGS = ("n", "seed", "labels", "judge", "metrics", "crop", "normalize", "batch_size")
 
@@ -27,6 +29,9 @@ def evaluate(
     normalize=None, fad=None, fad_rate=None, dnsmos=None, utmos=None, out=None, progress=None,
 ):  # fmt: skip
     """Measures how far a preset's sounds are from recordings, between a ceiling and floors.
+
+    Of a vocoder the recordings are the references: each is analysed, synthesised and compared with itself; the floor is
+    Griffin-Lim on the same mels, the ceiling the recording. What follows is about presets that generate.
 
     The recordings are halved by file: one half is the reference of every row, the other the ceiling. The preset's
     sounds, noise shaped like the real sounds, noise of their levels, and silence follow, each as many as the ceiling.
@@ -62,11 +67,14 @@ def evaluate(
     if out is not None:
         results.check_out(out)
     model, folder = (preset, None) if isinstance(preset, AudioGAN) else (from_preset(preset), hub.resolve(preset))
-    if not hasattr(model, "latents"):
-        raise ValueError(
-            f"{provenance.name(folder) or model.name} makes sounds of other sounds, not of seeds. Make them from "
-            "held-out files, then: tf-audio-gan compare REFERENCES MADE --pairs vocoding (or enhancement)"
-        )
+    models = LocalModels(fad, fad_rate, dnsmos, utmos)
+    if model.task == "vocoding":
+        of_sets = {"train": train, "n": n, "labels": labels, "judge": judge, "crop": crop, "normalize": normalize}
+        _refuse_of_sets(of_sets | {"fad": fad}, "evaluating a vocoder")
+        result = _vocoder(model, folder, data, metrics, seed, models, progress, begun)
+        if out is not None:
+            result.write(out)
+        return result
     form = _form(model, folder, crop, normalize)
     choose(_registry(), metrics)
     sets = Sets(data, form, n=n, seed=seed, labels=labels, train=train, progress=progress)
@@ -75,7 +83,6 @@ def evaluate(
     settings = {"preset": name, "data": provenance.name(data), "train": provenance.name(train)}
     settings |= {"n": sets.n, "seed": seed, "labels": provenance.rule(labels), "metrics": metrics}
     settings |= {"crop": form["crop"], "normalize": form["normalize"]}
-    models = LocalModels(fad, fad_rate, dnsmos, utmos)
     hashes = {} if folder is None else {"weights": provenance.weights(folder)}
     result = _of_sets("evaluate", name, sets, metrics, settings, judge, models, progress, hashes, begun)
     if out is not None:
@@ -142,13 +149,42 @@ def compare(
         result = _folders(real, fake, form, n, seed, labels, train, metrics, judge, models, progress, begun)
     else:
         of_sets = {"train": train, "n": n, "length": length, "crop": crop, "normalize": normalize, "labels": labels}
-        wrong = [name for name, value in (of_sets | {"judge": judge, "fad": fad}).items() if value is not None]
-        if wrong:
-            raise ValueError(f"{', '.join(wrong)} are for sets of sounds; leave them out when comparing pairs")
+        _refuse_of_sets(of_sets | {"judge": judge, "fad": fad}, "comparing pairs")
         given = {"noisy": noisy, "metrics": metrics, "seed": seed, "sample_rate": sample_rate, "models": models}
         result = evaluate_pairs(real, fake, pairs, **given, workers=workers, progress=progress, begun=begun)
     if out is not None:
         result.write(out)
+    return result
+
+
+def _refuse_of_sets(options, when):
+    wrong = [name for name, value in options.items() if value is not None]
+    if wrong:
+        raise ValueError(f"{', '.join(wrong)} are for sets of sounds; leave them out when {when}")
+
+
+def _vocoder(model, folder, data, metrics, seed, models, progress, begun):
+    """Recordings against their analysis and synthesis; the floor is Griffin-Lim on the same mels."""
+    name = model.name if folder is None else folder.resolve().name
+    mel = model.front_end.get_config()
+    with tempfile.TemporaryDirectory() as made:
+        failed = vocode(model, data, made, seed=seed, progress=progress).skipped
+        result = evaluate_pairs(
+            data, made, "vocoding", metrics=metrics, seed=seed, sample_rate=model.sample_rate, models=models,
+            progress=progress, begun=begun, mel=mel,
+        )  # fmt: skip
+        picture = Path(made) / "picture.png"
+        result.picture(picture)
+        drawn = picture.read_bytes()
+    result.picture = lambda path: Path(path).write_bytes(drawn)  # what it was drawn from is gone
+    missing = [("data", str(Path(path).relative_to(data)), reason) for path, reason in failed]
+    result.name, result.failed = name, missing + [f for f in result.failed if f[2] != "has no partner of its name"]
+    result.sets["estimate"]["what"] = f"{provenance.name(data)} vocoded by {name}"
+    settings = {"preset": name, "data": provenance.name(data), "metrics": metrics, "seed": seed}
+    result.settings = {key: value for key, value in settings.items() if value is not None}
+    result.facts |= {"command": provenance.command("evaluate", result.settings), "mel": mel}
+    if folder is not None:
+        result.facts["sha256"] = result.facts.get("sha256", {}) | {"weights": provenance.weights(folder)}
     return result
 
 

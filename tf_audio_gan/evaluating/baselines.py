@@ -37,35 +37,44 @@ def _at_levels(noise, real):
     return np.clip(noise * gain[:, None, None], -1.0, 1.0).astype(np.float32)
 
 
-def griffin_lim_settings(sample_rate):
-    """The mel spectrogram that the Griffin-Lim baseline starts from: samples, bands, iterations."""
+def griffin_lim_settings(sample_rate, mel=None):
+    """The mel spectrogram that the Griffin-Lim baseline starts from: samples, bands, Hz, iterations.
+
+    Args:
+        sample_rate: in Hz.
+        mel: a `MelFrontEnd`'s config, for a vocoder's own mels; None: 80 bands up to half the rate.
+    """
     n_fft = window_length(sample_rate)
-    return {"sample_rate": sample_rate, "n_fft": n_fft, "hop_length": n_fft // 4, **GRIFFIN_LIM}
+    known = {"n_fft": n_fft, "hop_length": n_fft // 4, "win_length": n_fft, "fmin": 0.0, "fmax": None, "floor": 0.0}
+    chosen = {key: value for key, value in (mel or {}).items() if key in (*known, "n_mels")}
+    return {"sample_rate": sample_rate, **known, **GRIFFIN_LIM, **chosen}
 
 
-def griffin_lim(reference, sample_rate, seed=0):
+def griffin_lim(reference, sample_rate, seed=0, mel=None):
     """A vocoder without training: the reference's mel spectrogram, its pseudo-inverse, then fast Griffin-Lim.
 
-    The mel spectrogram is of amplitudes, Slaney's filters from 0 Hz to half the sample rate, `griffin_lim_settings`.
+    The mel spectrogram is of amplitudes by Slaney's filters, `griffin_lim_settings`.
 
     Args:
         reference: float [samples].
         sample_rate: in Hz.
         seed: of the phases it starts from.
+        mel: see `griffin_lim_settings`.
 
     Returns:
         float32 [samples], clipped to [-1, 1].
     """
     import librosa
 
-    known = griffin_lim_settings(sample_rate)
-    n_fft, hop = known["n_fft"], known["hop_length"]
-    filters = librosa.filters.mel(sr=sample_rate, n_fft=n_fft, n_mels=known["n_mels"])
-    padded = np.pad(np.asarray(reference, np.float32), (0, max(0, n_fft - len(reference))))
-    amplitude = np.abs(librosa.stft(padded, n_fft=n_fft, hop_length=hop))
-    guess = np.maximum(np.linalg.pinv(filters) @ (filters @ amplitude), 0)
+    known = griffin_lim_settings(sample_rate, mel)
+    frames = {key: known[key] for key in ("n_fft", "hop_length", "win_length")}
+    bands = {key: known[key] for key in ("n_fft", "n_mels", "fmin", "fmax")}
+    filters = librosa.filters.mel(sr=sample_rate, **bands)
+    padded = np.pad(np.asarray(reference, np.float32), (0, max(0, known["n_fft"] - len(reference))))
+    amplitude = np.maximum(filters @ np.abs(librosa.stft(padded, **frames)), known["floor"])
+    guess = np.maximum(np.linalg.pinv(filters) @ amplitude, 0)
     options = {"n_iter": known["iterations"], "momentum": known["momentum"], "random_state": seed}
-    audio = librosa.griffinlim(guess, hop_length=hop, n_fft=n_fft, length=len(padded), **options)
+    audio = librosa.griffinlim(guess, length=len(padded), **frames, **options)
     return np.clip(audio[: len(reference)], -1, 1).astype(np.float32)
 
 

@@ -48,6 +48,7 @@ class Plan:
         seed: of the floor.
         noisy: whether there are noisy files.
         models: `LocalModels`.
+        mel: config of the vocoder's `MelFrontEnd`, whose mels the floor is made from; None: those of `baselines`.
     """
 
     task: str
@@ -56,6 +57,7 @@ class Plan:
     seed: int = 0
     noisy: bool = False
     models: object = None
+    mel: dict | None = None
 
     @property
     def floor(self):
@@ -65,7 +67,7 @@ class Plan:
     def floor_in_words(self):
         """What the floor is."""
         if self.task == "vocoding":
-            known = baselines.griffin_lim_settings(self.sample_rate)
+            known = baselines.griffin_lim_settings(self.sample_rate, self.mel)
             return (
                 f"the reference's mel spectrogram ({known['n_mels']} bands, FFT {known['n_fft']}, hop "
                 f"{known['hop_length']}) through fast Griffin-Lim, {known['iterations']} iterations (librosa)"
@@ -173,7 +175,7 @@ def signals(plan, reference, estimate, noisy, name=""):
 
 def _floor(plan, reference, noisy, name):
     if plan.task == "vocoding":
-        return baselines.griffin_lim(reference, plan.sample_rate, plan.seed)
+        return baselines.griffin_lim(reference, plan.sample_rate, plan.seed, plan.mel)
     if noisy is not None:
         return read_audio(noisy, plan.sample_rate, channels=1)[0][:, 0]
     return baselines.noisy(reference, np.random.default_rng([plan.seed, *str(name).encode()]))

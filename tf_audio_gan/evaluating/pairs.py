@@ -28,12 +28,13 @@ class Pairs:
         seed: of the floor.
         sample_rate: Hz, or None for the references' own.
         models: `LocalModels`.
+        mel: see `pairing.Plan`.
 
     Raises:
         ValueError: an unknown task or metric, nothing matches, references of several rates.
     """
 
-    def __init__(self, real, fake, task, noisy, metrics, seed, sample_rate, models):
+    def __init__(self, real, fake, task, noisy, metrics, seed, sample_rate, models, mel=None):
         if task not in pairing.TASKS:
             raise ValueError(f"pairs must be one of {', '.join(pairing.TASKS)}. Received: {task!r}")
         if noisy is not None and task != "enhancement":
@@ -48,7 +49,7 @@ class Pairs:
         self.matched = pairing.match(real, fake, noisy)
         rate = sample_rate or pairing.common_rate(self.matched)
         names = tuple(metric.name for metric in self.metrics)
-        self.plan = pairing.Plan(task, names, rate, seed, noisy is not None, models)
+        self.plan = pairing.Plan(task, names, rate, seed, noisy is not None, models, mel)
         self.folders = {"reference": folder_at(real), "estimate": folder_at(fake)}
         self.roles = {"reference": "ceiling", "estimate": "evaluated", self.plan.floor: "floor"}
         self.about = {}
@@ -128,9 +129,11 @@ class Pairs:
         contact_sheet(path, clips, rate, titles=titles, columns=3)
 
 
-def evaluate_pairs(real, fake, task, *, noisy, metrics, seed, sample_rate, models, workers, progress, begun):
+def evaluate_pairs(
+    real, fake, task, *, noisy=None, metrics, seed, sample_rate, models, workers=2, progress, begun, mel=None
+):
     """Pairs measured: an `Evaluation`. See `Pairs` and `evaluation.compare`."""
-    pairs = Pairs(real, fake, task, noisy, metrics, seed, sample_rate, models)
+    pairs = Pairs(real, fake, task, noisy, metrics, seed, sample_rate, models, mel)
     rows, columns, per_file, failed, notes = pairs.measure(workers, progress)
     name = provenance.name
     settings = {"real": name(real), "fake": name(fake), "pairs": task, "noisy": name(noisy), "metrics": metrics}
