@@ -8,10 +8,11 @@ HERE = Path(__file__).parent
 EXTRAS = {
     "cuda": ["tensorflow[and-cuda]>=2.17"],
     "io": ["tensorflow-io==0.37.1"],
+    "convert": ["pyyaml>=6"],
     "serve": ["uvicorn>=0.30", "orjson>=3.10"],
-    "dev": ["pytest>=8", "ruff>=0.9", "scipy>=1.11", "pyyaml>=6"],
+    "dev": ["pytest>=8", "ruff>=0.9", "scipy>=1.11"],
 }
-EXTRAS["dev"] += EXTRAS["serve"]
+EXTRAS["dev"] += EXTRAS["serve"] + EXTRAS["convert"]
 
 setup(
     name="tf-audio-gan",

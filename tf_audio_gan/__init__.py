@@ -26,6 +26,7 @@ _HOMES = {
     "generate": "generation",
     "vocode": "vocoding",
     "write_audio": "audio.io",
+    "convert_checkpoint": "convert.checkpoint",
     "export": "exporting",
     "Client": "serving.client",
 }
