@@ -80,6 +80,13 @@ def test_files_of_tensorflowtts_that_do_not_fit(tmp_path):
         tensorflowtts.load_tensorflowtts_melgan(Generator(channels=64, upsample_scales=(4, 4), stacks=1), path)
     with pytest.raises(ValueError, match=r"\(7, 80, 32\), received \(7, 80, 64\)"):
         tensorflowtts.load_tensorflowtts_melgan(Generator(channels=32, upsample_scales=(4, 4), stacks=2), path)
+    bias = np.zeros(4)
+    shapes = [((7, 80, 8), False), ((10, 4, 8), True), *[((3, 4, 4), False)] * 3, ((7, 4, 1), False)]
+    odd = [tensorflowtts.Convolution("x", np.zeros(shape), bias, up) for shape, up in shapes]
+    with pytest.raises(ValueError, match="odd scales.*Received: upsample_scales=.5,."):
+        tensorflowtts.tensorflowtts_keywords(odd, path)
+    with pytest.raises(ValueError, match="no MelGAN generator.*transposed are .1."):
+        tensorflowtts.tensorflowtts_keywords(odd[:-2], path)
     network = Generator(channels=8, upsample_scales=(4, 4))
     network.save_weights(tmp_path / "keras3.weights.h5")
     with pytest.raises(ValueError, match="no weights file of Keras 2"):

@@ -30,12 +30,12 @@ TORCH_MADE = {
 def save(path, content, stream=False):
     """Writes content (dicts, lists, numbers, strings, arrays) as a zip archive or as the older stream."""
     arrays = []
-    body = b"\x80\x02" + _pickled(content, arrays) + b"."
+    body = b"\x80\x02" + _pickled(content, arrays, stream) + b"."
     if stream:
         facts = {"protocol_version": 1001, "little_endian": True, "type_sizes": {"short": 2, "int": 4, "long": 4}}
-        keys = _pickled([str(i) for i in range(len(arrays))], [])
+        keys = _pickled([str(i) for i in range(len(arrays))])
         data = b"".join(struct.pack("<q", a.size) + a.tobytes() for a in arrays)
-        path.write_bytes(MAGIC + b"\x80\x02" + _pickled(facts, []) + b"." + body + b"\x80\x02" + keys + b"." + data)
+        path.write_bytes(MAGIC + b"\x80\x02" + _pickled(facts) + b"." + body + b"\x80\x02" + keys + b"." + data)
     else:
         save_zip(path, body, arrays)
     return path
@@ -46,6 +46,7 @@ def save_zip(path, body, arrays=(), compression=zipfile.ZIP_STORED):
     with zipfile.ZipFile(path, "w", compression) as file:
         file.writestr("archive/data.pkl", body)
         file.writestr("archive/byteorder", sys.byteorder)
+        file.writestr("archive/version", "3\n")
         for i, array in enumerate(arrays):
             file.writestr(f"archive/data/{i}", array.tobytes())
     return path
@@ -55,23 +56,24 @@ def state_dict(weights):
     return collections.OrderedDict(weights)
 
 
-def _pickled(x, arrays):
+def _pickled(x, arrays=None, stream=False):
     if isinstance(x, dict):
         ordered = isinstance(x, collections.OrderedDict)
         new = b"ccollections\nOrderedDict\n)R" if ordered else b"}"
-        return new + b"(" + b"".join(_pickled(part, arrays) for item in x.items() for part in item) + b"u"
+        return new + b"(" + b"".join(_pickled(part, arrays, stream) for item in x.items() for part in item) + b"u"
     if isinstance(x, (list, tuple)):
-        inside = b"(" + b"".join(_pickled(part, arrays) for part in x)
+        inside = b"(" + b"".join(_pickled(part, arrays, stream) for part in x)
         return b"]" + inside + b"e" if isinstance(x, list) else inside + b"t"
     if isinstance(x, np.ndarray):
-        return _tensor(np.ascontiguousarray(x), arrays)
+        return _tensor(np.ascontiguousarray(x) if x.ndim else x.copy(), arrays, stream)
     return pickle.dumps(x, 2)[2:-1]
 
 
-def _tensor(x, arrays):
+def _tensor(x, arrays, stream):
+    """The stream's storages have a sixth entry, of views, which has been None since PyTorch 0.4."""
     arrays.append(x)
-    storage = _pickled(("storage",), arrays)[:-1] + f"ctorch\n{KINDS[x.dtype.name]}Storage\n".encode()
-    storage += _pickled((str(len(arrays) - 1), "cpu", x.size), arrays)[1:] + b"Q"
+    storage = _pickled(("storage",))[:-1] + f"ctorch\n{KINDS[x.dtype.name]}Storage\n".encode()
+    storage += _pickled((str(len(arrays) - 1), "cpu", x.size, *([None] if stream else [])))[1:] + b"Q"
     strides = tuple(s // x.itemsize for s in x.strides)
-    rest = _pickled((0, x.shape, strides, False, collections.OrderedDict()), arrays)[1:]
+    rest = _pickled((0, x.shape, strides, False, collections.OrderedDict()))[1:]
     return b"ctorch._utils\n_rebuild_tensor_v2\n(" + storage + rest + b"R"
