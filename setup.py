@@ -14,10 +14,11 @@ EXTRAS = {
     # 0.0.4 is what published tables are made with: later code follows Corrigendum 2 and gives other numbers
     "pesq": ["pesq==0.0.4"],
     "onnx": ["onnxruntime>=1.17"],
+    "convert": ["pyyaml>=6"],
     "serve": ["uvicorn>=0.30", "orjson>=3.10"],
-    "dev": ["pytest>=8", "ruff>=0.9", "scipy>=1.11", "pyyaml>=6"],
+    "dev": ["pytest>=8", "ruff>=0.9", "pystoi>=0.4.1"],
 }
-EXTRAS["dev"] += EXTRAS["serve"]
+EXTRAS["dev"] += EXTRAS["serve"] + EXTRAS["convert"] + EXTRAS["onnx"]
 
 setup(
     name="tf-audio-gan",
@@ -34,6 +35,7 @@ setup(
         "tensorflow>=2.17",
         "keras>=3.15",
         "numpy>=1.26",
+        "scipy>=1.11",
         "librosa>=0.10.2",
         "soundfile>=0.12.1",
         "soxr>=0.3.7",

@@ -31,6 +31,7 @@ _HOMES = {
     "load_judge": "models.classifier.classifier",
     "train_judge": "judging",
     "write_audio": "audio.io",
+    "convert_checkpoint": "convert.checkpoint",
     "export": "exporting",
     "Client": "serving.client",
 }

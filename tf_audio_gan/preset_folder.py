@@ -11,14 +11,15 @@ CONFIG = "config.json"
 _OURS = "tf_audio_gan>"
 
 
-def replace(folder, write):
+def replace(folder, write, left_out=()):
     """Makes or replaces a preset's folder; it appears whole or not at all.
 
-    Files in an older preset there that `write` does not make (a card, samples) are kept.
+    Files in an older preset there that `write` does not make (a card, samples) are kept, those in `left_out` are not.
 
     Args:
         folder: where.
         write: (path of an empty folder) -> None, writes the preset's files.
+        left_out: names of files.
 
     Raises:
         ValueError: the folder holds something else.
@@ -33,7 +34,7 @@ def replace(folder, write):
             new, old = Path(parent) / "new", Path(parent) / "old"
             new.mkdir()
             write(new)
-            _keep_others(folder, new)
+            _keep_others(folder, new, left_out)
             _swap(folder, new, old)
 
 
@@ -48,9 +49,9 @@ def _replaceable(folder):
         return False
 
 
-def _keep_others(folder, new):
+def _keep_others(folder, new, left_out):
     for path in folder.iterdir() if folder.exists() else ():
-        if not (new / path.name).exists():
+        if not (new / path.name).exists() and path.name not in left_out:
             (shutil.copytree if path.is_dir() else shutil.copy2)(path, new / path.name)
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import tf_audio_gan
-from tf_audio_gan.cli import evaluating, judging, listening, vocoding, zoo
+from tf_audio_gan.cli import converting, evaluating, judging, listening, vocoding, zoo
 from tf_audio_gan.cli.common import Preset, load_keras, quoted, say_skipped
 
 app = typer.Typer(
@@ -104,6 +104,7 @@ def generate(
 
 
 app.command()(vocoding.vocode)
+app.command()(converting.convert)
 
 
 @app.command()

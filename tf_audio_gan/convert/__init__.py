@@ -1,1 +1,1 @@
-"""Weights of other projects for this package's networks."""
+"""Checkpoints of other projects as presets of this package: a file for each project."""

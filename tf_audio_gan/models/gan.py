@@ -12,6 +12,8 @@ from keras import ops
 import tf_audio_gan
 from tf_audio_gan import backend, durable, hub, models, preset_folder
 
+DISCRIMINATOR = "discriminator.weights.h5"
+
 
 @dataclass(frozen=True)
 class Signature:
@@ -261,7 +263,7 @@ class AudioGAN(keras.Model):
     def compile_from_config(self, config):
         self.compile(**{name: keras.optimizers.deserialize(value) for name, value in config.items()})
 
-    def save_to_preset(self, folder, metadata=None):
+    def save_to_preset(self, folder, metadata=None, discriminator=True):
         """Writes a preset: a folder of plain files from which `from_preset` makes this model again.
 
         config.json, metadata.json, audio.json, generator.weights.h5 (the moving average), discriminator.weights.h5.
@@ -271,26 +273,31 @@ class AudioGAN(keras.Model):
         Args:
             folder: where.
             metadata: anything JSON that belongs into metadata.json.
+            discriminator: False: leave its weights out, for one that was never trained. The preset makes sounds as any
+                other; `from_preset` gives it a discriminator that starts afresh.
         """
-        preset_folder.replace(folder, lambda new: self._write_preset(new, metadata or {}))
+        left_out = () if discriminator else (DISCRIMINATOR,)
+        preset_folder.replace(folder, lambda new: self._write_preset(new, metadata or {}, discriminator), left_out)
 
     def audio_settings(self):
         """What audio.json of a preset holds, JSON."""
         return {"sample_rate": self.sample_rate, "length": self.length, "channels": self.channels}
 
-    def _write_preset(self, folder, metadata):
+    def _write_preset(self, folder, metadata, discriminator):
         config = {"registered_name": f"tf_audio_gan>{type(self).__name__}", "config": self.get_config()}
         preset_folder.write_json(folder / preset_folder.CONFIG, config)
         preset_folder.write_json(folder / "audio.json", self.audio_settings())
+        networks = ("generator", "discriminator") if discriminator else ("generator",)
         facts = {
             "tf_audio_gan_version": tf_audio_gan.__version__,
             "keras_version": keras.__version__,
-            "parameters": {n: getattr(self, n).count_params() for n in ("generator", "discriminator")},
+            "parameters": {n: getattr(self, n).count_params() for n in networks},
             "saved": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         }
         preset_folder.write_json(folder / "metadata.json", {**facts, **metadata})
         durable.save_weights(self.ema_generator, folder / "generator.weights.h5")
-        durable.save_weights(self.discriminator, folder / "discriminator.weights.h5")
+        if discriminator:
+            durable.save_weights(self.discriminator, folder / DISCRIMINATOR)
 
     @classmethod
     def from_preset(cls, handle):
@@ -316,8 +323,8 @@ class AudioGAN(keras.Model):
             raise ValueError(f"{where} does not fit this version's {kind.__name__}: {error}") from None
         preset_folder.load_weights(model.ema_generator, folder / "generator.weights.h5")
         model.generator.set_weights(model.ema_generator.get_weights())
-        if (folder / "discriminator.weights.h5").is_file():
-            preset_folder.load_weights(model.discriminator, folder / "discriminator.weights.h5")
+        if (folder / DISCRIMINATOR).is_file():
+            preset_folder.load_weights(model.discriminator, folder / DISCRIMINATOR)
         return model
 
 

@@ -5,7 +5,7 @@ from keras import ops
 
 from tests.peers import FIXTURES, last, parameters, peer
 from tf_audio_gan import backend
-from tf_audio_gan.convert import vocoders
+from tf_audio_gan.convert import kanbayashi, melgan_neurips, state_dict, tensorflowtts, torch_melgan
 from tf_audio_gan.models.melgan.networks import Discriminator, Generator, MelDiscriminator, halve
 
 TENSORFLOW = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="traces a graph of TensorFlow")
@@ -31,14 +31,14 @@ def test_parameters_are_the_published_ones(network, settings, gains, fused):
 @pytest.mark.parametrize(
     "name, root, output, names",
     [
-        ("melgan_neurips_generator", "model", "audio", vocoders.melgan_neurips_names),
-        ("kanbayashi_mb_melgan_generator", "melgan", "subbands", vocoders.kanbayashi_melgan_names),
+        ("melgan_neurips_generator", "model", "audio", melgan_neurips.melgan_neurips_names),
+        ("kanbayashi_mb_melgan_generator", "melgan", "subbands", kanbayashi.kanbayashi_melgan_names),
     ],
 )
 def test_generators_agree_with_the_peers(name, root, output, names):
     arrays, state = peer(name)
-    network = Generator(**vocoders.melgan_keywords(state, root), seed=1)
-    vocoders.load_torch(network, state, names(network))
+    network = Generator(**torch_melgan.melgan_keywords(state, root), seed=1)
+    state_dict.load_torch(network, state, names(network))
     mel, expected = last(arrays["mel"]), last(arrays[output])
     audio = ops.convert_to_numpy(network(mel))
     np.testing.assert_allclose(audio, expected, atol=1e-5)
@@ -48,7 +48,7 @@ def test_generators_agree_with_the_peers(name, root, output, names):
 def test_a_generator_of_tensorflowtts_agrees():
     arrays, _ = peer("tensorflowtts_melgan_generator")
     network = Generator(channels=64, upsample_scales=(4, 4), stacks=2)
-    vocoders.load_tensorflowtts_melgan(network, FIXTURES / "tensorflowtts_melgan_generator.h5")
+    tensorflowtts.load_tensorflowtts_melgan(network, FIXTURES / "tensorflowtts_melgan_generator.h5")
     np.testing.assert_allclose(ops.convert_to_numpy(network(arrays["mel"])), arrays["audio"], atol=1e-5)
 
 
@@ -56,7 +56,7 @@ def test_every_feature_map_agrees_with_the_peer():
     """Its maps are about 0.05 (weights of 0.02), so the bound is 1e-5 of their size."""
     arrays, state = peer("kanbayashi_melgan_discriminator")
     network = Discriminator(channels=8, max_channels=32)
-    vocoders.load_torch(network, state, vocoders.kanbayashi_melgan_discriminator_names(network))
+    state_dict.load_torch(network, state, kanbayashi.kanbayashi_melgan_discriminator_names(network))
     for made in (network, network.folded()):
         logits, features = made(last(arrays["audio"]))
         assert len(logits) == len(features) == 3

@@ -4,7 +4,7 @@ import pytest
 from keras import ops
 
 from tests.peers import last, parameters, peer
-from tf_audio_gan.convert import vocoders
+from tf_audio_gan.convert import kanbayashi, state_dict
 from tf_audio_gan.models.parallel_wavegan.networks import Discriminator, Generator, StretchTime, repeat_edges
 
 UNUSED = 64 * 64 + 64  # the last block's residual output, which the peer has and nothing uses; and its gains:
@@ -25,8 +25,8 @@ def test_the_generator_agrees_with_the_peer(with_context):
     arrays, state = peer("kanbayashi_pwg_generator")
     small = {"residual_channels": 8, "gate_channels": 16, "skip_channels": 8}
     network = Generator(blocks=6, stacks=2, **small)
-    names, unused = vocoders.kanbayashi_pwg_names(network), vocoders.kanbayashi_pwg_unused(network)
-    vocoders.load_torch(network, state, names, unused)
+    names, unused = kanbayashi.kanbayashi_pwg_names(network), kanbayashi.kanbayashi_pwg_unused(network)
+    state_dict.load_torch(network, state, names, unused)
     mel, noise = last(arrays["mel_padded" if with_context else "mel"]), last(arrays["noise"])
     audio = ops.convert_to_numpy(network(mel, noise, with_context=with_context))
     np.testing.assert_allclose(audio, last(arrays["audio"]), atol=1e-5)
@@ -37,7 +37,7 @@ def test_the_generator_agrees_with_the_peer(with_context):
 def test_the_discriminator_agrees_with_the_peer():
     arrays, state = peer("kanbayashi_pwg_discriminator")
     network = Discriminator(channels=8)
-    vocoders.load_torch(network, state, vocoders.kanbayashi_pwg_discriminator_names(network))
+    state_dict.load_torch(network, state, kanbayashi.kanbayashi_pwg_discriminator_names(network))
     (logits,), (features,) = network(last(arrays["audio"]))
     np.testing.assert_allclose(ops.convert_to_numpy(logits), arrays["logits"][:, 0], atol=1e-5)
     assert [f.shape for f in features] == [(2, 4096, 8)] * 9

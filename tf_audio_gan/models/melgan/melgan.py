@@ -26,6 +26,8 @@ class MelGAN(Vocoder):
         context: mel frames on either side of it, from a longer crop; 0: mels of the segment alone, as the authors.
         channels, upsample_scales, stacks: of the generator (`networks.Generator`); scales x bands make the hop.
         bands: sub-bands of the generator's output, joined by PQMF; 1: none.
+        pqmf_cutoff: of its filters, as a fraction of half the sample rate; None: the best there is (`audio.pqmf`). Old
+            checkpoints of kan-bayashi's have 0.15.
         d_scales, d_channels, d_max_channels, downsample_scales: of the discriminator (`networks.Discriminator`).
         d_init: its initial weights, "uniform" or "normal".
         mel_discriminator: None, "1d" or "2d": one more discriminator, of log-mels (`networks.MelDiscriminator`).
@@ -48,8 +50,8 @@ class MelGAN(Vocoder):
 
     def __init__(
         self, front_end="melgan", segment_length=8192, context=0, channels=512, upsample_scales=(8, 8, 2, 2), stacks=3,
-        bands=1, d_scales=3, d_channels=16, d_max_channels=1024, downsample_scales=(4, 4, 4, 4), d_init="uniform",
-        mel_discriminator=None, objective="hinge", adversarial=1.0, feature_matching=10.0,
+        bands=1, pqmf_cutoff=None, d_scales=3, d_channels=16, d_max_channels=1024, downsample_scales=(4, 4, 4, 4),
+        d_init="uniform", mel_discriminator=None, objective="hinge", adversarial=1.0, feature_matching=10.0,
         feature_matching_reduction="official_code", stft_loss=0.0, subband_stft_loss=0.0, mel_l1=0.0, mel_l2=0.0,
         discriminator_start=0, gain=(0.285, 0.95), ema=0.999, seed=0, **kwargs,
     ):  # fmt: skip
@@ -63,7 +65,9 @@ class MelGAN(Vocoder):
             )
         if subband_stft_loss and bands == 1:
             raise ValueError(f"subband_stft_loss needs bands. Received: {subband_stft_loss=}, {bands=}")
-        pqmf = PQMF(bands) if bands > 1 else None
+        if pqmf_cutoff is not None and bands == 1:
+            raise ValueError(f"pqmf_cutoff needs bands. Received: {pqmf_cutoff=}, {bands=}")
+        pqmf = PQMF(bands, cutoff=pqmf_cutoff) if bands > 1 else None
         self.receptive_frames = reach(upsample_scales, stacks, pqmf)
         scales = {"scales": d_scales, "channels": d_channels, "max_channels": d_max_channels, "init": d_init}
         super().__init__(

@@ -1,0 +1,38 @@
+"""The command `convert`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import tf_audio_gan
+from tf_audio_gan.cli.common import load_keras, quoted
+
+
+def convert(
+    project: Annotated[str, typer.Argument(metavar="FROM", help="melgan-neurips, kan-bayashi or tensorflowtts.")],
+    file: Annotated[Path, typer.Argument(help="The checkpoint: netG.pt, checkpoint-...steps.pkl, generator-....h5.")],
+    out: Annotated[Path, typer.Option(help="Folder of the preset.")],
+    config: Annotated[
+        Path | None,
+        typer.Option(help="kan-bayashi: its config.yml, if not beside it; tensorflowtts: its mel settings."),
+    ] = None,
+    stats: Annotated[Path | None, typer.Option(help="Its stats.h5 or stats.npy, if not beside it.")] = None,
+    discriminator: Annotated[Path | None, typer.Option(help="melgan-neurips: netD.pt, to train on.")] = None,
+    generator_only: Annotated[
+        bool, typer.Option("--generator-only", help="kan-bayashi: leave the discriminator out.")
+    ] = False,
+):
+    """Make a preset of another project's checkpoint. Nothing in the file is run; PyTorch is not needed."""
+    load_keras()
+    from tf_audio_gan.convert.checkpoint import TERMS
+
+    options = {"config": config, "stats": stats, "discriminator": discriminator, "generator_only": generator_only}
+    made = tf_audio_gan.convert_checkpoint(project, file, out, **options)
+    size = made.model.served_network().count_params()
+    print(f"{out}: {type(made.model).__name__}, {size:,} parameters, {made.model.sample_rate} Hz")
+    print(
+        "with its discriminator" if made.discriminator else "without a discriminator: training on begins with a new one"
+    )
+    print(TERMS)
+    print(f"try it: tf-audio-gan vocode {quoted(out)} RECORDING.wav --out vocoded")
