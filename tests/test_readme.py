@@ -48,8 +48,11 @@ def test_its_commands_and_options_exist():
 
     group = typer.main.get_command(app)
     for line in re.findall(r"^tf-audio-gan (.*?)(?: &)?(?:\s+#.*)?$", README, flags=re.M):
-        command, *words = line.split()
-        known = {option for p in group.commands[command].params for option in p.opts}
+        name, *words = line.split()
+        command = group.commands[name]
+        while hasattr(command, "commands"):
+            command = command.commands[words.pop(0)]
+        known = {option for p in command.params for option in p.opts}
         assert {w for w in words if w.startswith("--")} <= known, line
     for target in re.findall(r"^make ([a-z-]+)", README, flags=re.M):
         assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), flags=re.M), target
