@@ -111,14 +111,14 @@ def check_files(cls, model, tmp_path):
     assert not [p for p in tmp_path.iterdir() if p.name.startswith(".preset")]
 
 
-def run_backends_test(cls, keywords, batch, tmp_path):
-    """The same weights, batch and noise: one step on TensorFlow and on PyTorch agree to 1e-5; the sounds too."""
+def run_backends_test(cls, keywords, batch, tmp_path, rate=0.1):
+    """The same weights, batch and noise: one step of SGD on TensorFlow and PyTorch agrees to 1e-5; the sounds too."""
     name = next(name for name, kind in models.MODELS.items() if kind == cls.__name__)
     model = cls(**keywords)
-    model.compile(SGD(0.1), SGD(0.1))
+    model.compile(SGD(rate), SGD(rate))
     model.save_weights(tmp_path / "model.weights.h5")
     np.save(tmp_path / "batch.npy", batch)
-    (tmp_path / "case.json").write_text(json.dumps({"model": name, "keywords": keywords}))
+    (tmp_path / "case.json").write_text(json.dumps({"model": name, "keywords": keywords, "rate": rate}))
     run_torch(one_step.__file__, tmp_path, tmp_path / "torch.npz")
     there, here = dict(np.load(tmp_path / "torch.npz")), one_step.one_step(tmp_path)
     assert [k.split()[0] for k in there] == [k.split()[0] for k in here]

@@ -12,18 +12,18 @@ from tf_audio_gan import models
 
 
 def one_step(folder):
-    """Takes the step; returns {name: array} of losses, updated weights and two sounds."""
+    """Takes the step; returns {name: array} of two sounds before it, of losses and of updated weights."""
     folder = Path(folder)
     case = json.loads((folder / "case.json").read_text())
     model = models.model_class(case["model"])(**case["keywords"])
-    model.compile(keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.1))
+    model.compile(keras.optimizers.SGD(case["rate"]), keras.optimizers.SGD(case["rate"]))
     model.load_weights(folder / "model.weights.h5")
-    batch = np.load(folder / "batch.npy")
+    batch, before = np.load(folder / "batch.npy"), sounds(model, 2, seed=3)
     logs = model.fit(batch, batch_size=len(batch), epochs=1, verbose=0, shuffle=False).history
     found = {f"loss {name}": np.array(values[-1]) for name, values in logs.items()}
     for network in (model.generator, model.discriminator, model.ema_generator):
         found |= {f"weight {v.path} {i}": ops.convert_to_numpy(v) for i, v in enumerate(network.variables)}
-    return found | {"sounds": sounds(model, 2, seed=3)}
+    return found | {"sounds": before}
 
 
 def sounds(model, n, seed):

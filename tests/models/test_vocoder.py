@@ -52,7 +52,7 @@ def test_contract(name, tmp_path):
 @pytest.mark.parametrize("name", CASES)
 def test_backends(name, tmp_path):
     cls, keywords = CASES[name]
-    run_backends_test(cls, keywords, batch_for(cls(**keywords)), tmp_path)
+    run_backends_test(cls, keywords, batch_for(cls(**keywords)), tmp_path, rate=0.001)
 
 
 @pytest.mark.parametrize("cls, keywords", [(MultiBandMelGAN, BANDS), (ParallelWaveGAN, PWG)])
