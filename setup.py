@@ -8,6 +8,8 @@ HERE = Path(__file__).parent
 EXTRAS = {
     "cuda": ["tensorflow[and-cuda]>=2.17"],
     "io": ["tensorflow-io==0.37.1"],
+    "litert": ["ai-edge-litert>=2.0"],
+    "onnx": ["tf2onnx>=1.17", "onnxruntime>=1.20"],
     "serve": ["uvicorn>=0.30", "orjson>=3.10"],
     "dev": ["pytest>=8", "ruff>=0.9", "scipy>=1.11", "pyyaml>=6"],
 }

@@ -13,6 +13,7 @@ LEVELS = {
     "layers": 1, "losses": 1, "metrics": 1, "data": 1, "chunking": 1, "pictures": 1, "listening": 1,
     "models": 2, "events": 2,
     "recipes": 3, "callbacks": 3, "health": 3, "run_folder": 3, "warmup": 3, "distribution": 3,
+    "export_formats": 3,
     "convert": 4, "training": 4, "vocoding": 4, "evaluation": 4, "exporting": 4, "generation": 4,
     "serving": 5,
     "cli": 6, "__main__": 7,
@@ -23,6 +24,7 @@ MAY_IMPORT_TENSORFLOW = {
     "threefry.py",
     "distribution.py",
     "exporting.py",
+    "export_formats.py",
     "warmup.py",
     "convert/magenta.py",
 }

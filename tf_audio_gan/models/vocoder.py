@@ -45,11 +45,13 @@ class Vocoder(AudioGAN):
         front_end: the `MelFrontEnd`.
         receptive_frames: mel frames on either side that a sample of audio depends on.
         least_frames: mel frames that the generator needs; shorter mels are padded with copies of their last.
+        takes_noise: whether `synthesise` asks for noise.
     """
 
     task = "vocoding"
     channels = 1
     receptive_frames, least_frames, aux_context = 0, 1, 0
+    takes_noise = False
 
     def __init__(
         self, *, make_generator, front_end, segment_length, context, pqmf, objective, adversarial, matching,
@@ -315,6 +317,17 @@ class Vocoder(AudioGAN):
                 steps=32 * self.hop_length,
             ),
         }
+
+    def portable_signature(self):
+        """Mel to audio for runtimes that cannot make seeded noise: noise, where it is taken, is an input."""
+        network, n_mels = self.served_network(), self.front_end.n_mels
+        inputs = {"mel": ((None, None, n_mels), "float32")}
+        inputs |= {"noise": ((None, None, 1), "float32")} if self.takes_noise else {}
+
+        def audio(mel, noise=None):
+            return {"audio": self.to_audio(self.synthesise(network, mel, lambda samples: noise))}
+
+        return Signature(inputs, audio, steps=32)
 
 
 class _Inference:
