@@ -79,7 +79,9 @@ def test_a_graph_with_an_inverse_stft_is_refused_by_name(format, tmp_path):
 
 
 def test_a_file_that_does_not_repeat_the_model_is_refused(format, tmp_path, monkeypatch):
-    def change(model, function, float16, convert=getattr(export_formats, f"_to_{format}")):
+    convert = getattr(export_formats, f"_to_{format}")
+
+    def change(model, function, float16):
         written = convert(model, function, float16)
         for v in model.served_network().trainable_variables[-2:]:  # the last kernel and bias, after writing
             v.assign(v + 0.1)

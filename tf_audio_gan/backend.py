@@ -226,6 +226,18 @@ def conv_in_time(x, kernel, bias, dilation, padding):
     return (y if bias is None else tf.nn.bias_add(y, bias))[:, 0]
 
 
+def compiled_action(function):
+    """A function without arguments or results that assigns to variables, made fast where the backend can: one graph."""
+    if keras.backend.backend() != "tensorflow":
+        return no_gradients()(function)
+    import tensorflow as tf
+
+    def act():
+        function()
+
+    return tf.function(act, autograph=False)
+
+
 def apply_gradients(optimizer, gradients, variables):
     """One update by a Keras optimizer; keeps the host's count of its steps (see `steps_taken`)."""
     counted = _on_torch() and steps_taken(optimizer)

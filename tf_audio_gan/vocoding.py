@@ -54,7 +54,7 @@ def vocode(preset, source, out, *, settings=None, seed=0, chunk_frames=CHUNK, pr
 
     Raises:
         FileNotFoundError: there is no such source.
-        ValueError: the model is no vocoder, another precision, two files would get one name, or not one file could be used.
+        ValueError: the model is no vocoder, another precision, two files would get one name, or no file could be used.
     """
     model = preset if isinstance(preset, Vocoder) else from_preset(preset)
     if not isinstance(model, Vocoder):

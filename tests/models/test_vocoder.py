@@ -100,12 +100,11 @@ def test_chunks_need_the_overlap_they_take(model, mel, monkeypatch):
 
 
 def test_bfloat16_is_near_float32_and_not_it(model, mel):
-    """Measured on these: 45, 50 and 44 dB; on the paper's sizes 30 to 48 dB, on a trained multi-band model 32 dB."""
+    """Measured on these: 45, 52 and 32 dB; at the papers' sizes, untrained, 31, 48 and 38; a trained multi-band model 32."""
     exact = model.vocode(mel, seed=3)
     rounded = model.vocode(mel, seed=3, precision="bfloat16")
     assert rounded.dtype == np.float32 and not np.array_equal(exact, rounded)
     ratio = 10 * np.log10(np.mean(exact**2) / np.mean((exact - rounded) ** 2))
-    print(ratio)
     assert ratio > 25, ratio
     parts = np.concatenate(list(model.stream([mel[:40], mel[40:]], seed=3, chunk_frames=16, precision="bfloat16")))
     assert 10 * np.log10(np.mean(exact**2) / np.mean((exact - parts) ** 2)) > 25

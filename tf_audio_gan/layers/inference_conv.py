@@ -10,9 +10,9 @@ class InferenceConv1D(keras.layers.Conv1D):
     """`keras.layers.Conv1D` of stride 1 without groups or activation, for forward passes; same weights, same results.
 
     On TensorFlow, Keras sends a dilated convolution through SpaceToBatchND, which copies input and output, and adds the
-    bias in an operation that is not fused with the convolution. Here both are one: on a CPU a dilated layer takes 0.5 to
-    1 times as long, and exports to other formats hold it as a dilated convolution. Its gradient needs oneDNN on a CPU,
-    so training keeps Keras's own layer.
+    bias in an operation that is not fused with the convolution. Here both are one: on a CPU, a tenth off whole
+    vocoders, and exports to other formats hold it as a dilated convolution. Its gradient needs oneDNN on a CPU, so
+    training keeps Keras's own layer.
 
     Raises:
         ValueError: strides, groups, an activation, or padding "causal".

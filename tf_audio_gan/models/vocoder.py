@@ -211,10 +211,10 @@ class Vocoder(AudioGAN):
                 differ from this model's in their logarithm or normalisation alone are converted.
             seed: of the noise, where the generator takes noise.
             chunk_frames: mel frames at a time.
-            precision: "float32", or "bfloat16" for the network's weights and arithmetic; noise, the joining of sub-bands
-                and the audio are float32 with either. On a CPU with bfloat16 instructions it takes about half the time
-                for MelGAN (benchmarks/vocoders.py); on one without, more. Chunks then equal one pass within bfloat16's
-                rounding alone.
+            precision: "float32", or "bfloat16" for the network's weights and arithmetic; noise, the joining of
+                sub-bands and the audio are float32 with either. On a CPU with bfloat16 instructions and oneDNN, MelGANs
+                take a little over half the time (benchmarks/vocoders.py); on others, more time. Chunks then equal one
+                pass within bfloat16's rounding.
 
         Returns:
             float32 [frames * hop, 1].
@@ -331,9 +331,7 @@ class Vocoder(AudioGAN):
 
 
 class _Inference:
-    """Plain copies of the generator's moving average, one a precision, and their compiled functions: no layers of the
-    model.
-    """
+    """Plain copies of the generator's moving average, one a precision, and compiled functions: no layers of the model."""
 
     def __init__(self, model, make):
         self.model, self.make, self.networks, self.functions = model, make, {}, {}
@@ -344,13 +342,18 @@ class _Inference:
         if precision not in PRECISIONS:
             raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}. Received: precision={precision!r}")
         if precision not in self.networks:
-            with backend.dtype_policy(precision):
-                network = self.networks[precision] = self.make()
-            self.functions[precision] = backend.compiled(
-                lambda mel, seeds, first: self.model._audio(network, mel, seeds, first)
-            )
-        fold(self.model.ema_generator, self.networks[precision])
-        return self.functions[precision]
+            self._make(precision)
+        copy, run = self.functions[precision]
+        copy()
+        return run
+
+    def _make(self, precision):
+        with backend.dtype_policy(precision):
+            network = self.networks[precision] = self.make()
+        self.functions[precision] = (
+            backend.compiled_action(lambda: fold(self.model.ema_generator, network)),
+            backend.compiled(lambda mel, seeds, first: self.model._audio(network, mel, seeds, first)),
+        )
 
 
 def front_end_of(settings):
