@@ -13,12 +13,13 @@ EXTRAS = {
     # apart, and never bundled: the ITU's code in it has a licence of its own, which restricts commercial use.
     # 0.0.4 is what published tables are made with: later code follows Corrigendum 2 and gives other numbers
     "pesq": ["pesq==0.0.4"],
-    "onnx": ["onnxruntime>=1.17"],
     "convert": ["pyyaml>=6"],
+    "litert": ["ai-edge-litert>=2.0"],
+    "onnx": ["tf2onnx>=1.17", "onnxruntime>=1.20"],
     "serve": ["uvicorn>=0.30", "orjson>=3.10"],
-    "dev": ["pytest>=8", "ruff>=0.9", "pystoi>=0.4.1"],
+    "dev": ["pytest>=8", "ruff>=0.9", "pystoi>=0.4.1", "onnxruntime>=1.20"],
 }
-EXTRAS["dev"] += EXTRAS["serve"] + EXTRAS["convert"] + EXTRAS["onnx"]
+EXTRAS["dev"] += EXTRAS["serve"] + EXTRAS["convert"]
 
 setup(
     name="tf-audio-gan",

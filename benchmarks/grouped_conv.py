@@ -1,8 +1,10 @@
 """Grouped convolutions of MelGAN's discriminator: ours against Keras's and PyTorch's, as ratios, in one run.
 
-python benchmarks/grouped_conv.py [--batch 4] [--repeats 15]. On whatever backend and device Keras finds; PyTorch's own
-convolution runs before it where torch is installed, in a process of its own: two pools of threads in one would disturb
-each other. Times are medians of forward, and of forward and backward with respect to the input and to the kernel.
+python benchmarks/grouped_conv.py [--batch 4] [--repeats 15] [--limit 15]. On whatever backend and device Keras finds;
+PyTorch's own convolution runs before it where torch is installed, in a process of its own: two pools of threads in one
+would disturb each other. Keras's own also has a process for each layer, stopped after `--limit` seconds, compilation
+included: what it has not finished by then is given as "over". Times are medians of forward, and of forward and backward
+with respect to the input and to the kernel. A minute or two in all.
 """
 
 import argparse
@@ -73,45 +75,80 @@ def torch_pair(samples, channels, filters, groups, batch):
     return forward, both
 
 
-def torch_times(options):
-    """[[forward, both] of each layer] by PyTorch, or None where it is not installed."""
-    if importlib.util.find_spec("torch") is None:
-        return None
-    command = [sys.executable, __file__, "--torch", "--batch", str(options.batch), "--repeats", str(options.repeats)]
-    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+def child(options, *which, limit=None):
+    """The numbers that this program prints with `which`, one a line, until it ends or `limit` seconds are over."""
+    command = [sys.executable, __file__, *which, "--batch", str(options.batch), "--repeats", str(options.repeats)]
+    # Passive: on a machine that is not idle, spinning barriers of OpenMP make PyTorch twenty times slower.
+    environment = {"OMP_WAIT_POLICY": "passive", **os.environ}
+    try:
+        done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=limit, env=environment)
+        return [json.loads(line) for line in done.stdout.splitlines()]
+    except subprocess.TimeoutExpired as late:
+        return [json.loads(line) for line in (late.stdout or b"").decode().splitlines()]
+
+
+def torch_layer(n, options):
+    for function in torch_pair(*LAYERS[n], options.batch):
+        print(json.dumps(median(function, options.repeats)), flush=True)
+
+
+def keras_layer(n, options):
+    """Prints the median of two runs of Keras's own layer, forward, then both."""
+    import keras
+    import numpy as np
+
+    samples, channels, filters, groups = LAYERS[n]
+    x = np.random.default_rng(0).normal(size=(options.batch, samples + 2 * PADDING, channels)).astype("float32")
+    for function in keras_pair(keras.layers.Conv1D(filters, KERNEL, STRIDE, groups=groups), x):
+        print(json.dumps(median(function, 2)), flush=True)
+
+
+def our_layer(n, options):
+    import numpy as np
+
+    from tf_audio_gan.layers.grouped_conv import GroupedConv1D
+
+    samples, channels, filters, groups = LAYERS[n]
+    x = np.random.default_rng(0).normal(size=(options.batch, samples, channels)).astype("float32")
+    pair = keras_pair(GroupedConv1D(filters, KERNEL, STRIDE, groups, PADDING), x)
+    return [median(function, options.repeats) for function in pair]
+
+
+def compare(n, options):
+    """Prints a layer's two lines."""
+    _, channels, filters, groups = LAYERS[n]
+    has_torch = importlib.util.find_spec("torch")
+    there = child(options, "--torch", str(n)) if has_torch else []
+    theirs = child(options, "--keras", str(n), limit=options.limit)
+    for i, ours in enumerate(our_layer(n, options)):
+        what = f"{groups:4d} groups {channels:4d} -> {filters:4d} {('forward', 'forward and backward')[i]:21s}"
+        late = f"keras over {options.limit / ours:6.0f}x (stopped)"
+        line = f"keras {theirs[i] / ours:7.2f}x" if i < len(theirs) else late
+        line += f"  torch {there[i] / ours:7.2f}x" if there else ""
+        print(f"{what} ours {ours * 1e3:8.2f} ms  {line}", flush=True)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--batch", type=int, default=4)
     parser.add_argument("--repeats", type=int, default=15)
-    parser.add_argument("--torch", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--limit", type=float, default=15, help="seconds for Keras's own layer, each")
+    parser.add_argument("--torch", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--keras", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.torch:
-        print(json.dumps([[median(f, options.repeats) for f in torch_pair(*s, options.batch)] for s in LAYERS]))
+    if options.torch is not None:
+        torch_layer(options.torch, options)
         return
-    there = torch_times(options)
+    if options.keras is not None:
+        keras_layer(options.keras, options)
+        return
     import keras
-    import numpy as np
 
     from tf_audio_gan.backend import device_name
-    from tf_audio_gan.layers.grouped_conv import GroupedConv1D
 
     print(f"{keras.backend.backend()} on {device_name()}, batch {options.batch}, kernel {KERNEL}, stride {STRIDE}")
-    for n, (samples, channels, filters, groups) in enumerate(LAYERS):
-        x = np.random.default_rng(0).normal(size=(options.batch, samples, channels)).astype("float32")
-        wide = np.pad(x, ((0, 0), (PADDING, PADDING), (0, 0)))
-        pairs = {
-            "ours": keras_pair(GroupedConv1D(filters, KERNEL, STRIDE, groups, PADDING), x),
-            "keras": keras_pair(keras.layers.Conv1D(filters, KERNEL, STRIDE, groups=groups), wide),
-        }
-        repeats = {"ours": options.repeats, "keras": min(options.repeats, 2)}  # half a minute a time on some CPUs
-        times = {name: [median(f, repeats[name]) for f in pair] for name, pair in pairs.items()}
-        times |= {"torch": there[n]} if there else {}
-        for i, what in enumerate(("forward", "forward and backward")):
-            ours = times["ours"][i]
-            others = "  ".join(f"{name} {t[i] / ours:7.2f}x" for name, t in times.items() if name != "ours")
-            print(f"{groups:4d} groups {channels:4d} -> {filters:4d} {what:21s} ours {ours * 1e3:8.2f} ms  {others}")
+    for n in range(len(LAYERS)):
+        compare(n, options)
 
 
 if __name__ == "__main__":

@@ -206,6 +206,42 @@ def compiled(function):
     return no_gradients()(lambda *arrays: ops.convert_to_numpy(function(*map(ops.convert_to_tensor, arrays))))
 
 
+def conv_in_time(x, kernel, bias, dilation, padding):
+    """Convolution in time, stride 1, with a bias, forwards only: on TensorFlow one operation, dilated or not.
+
+    Args:
+        x: [batch, time, channels].
+        kernel: [taps, channels, filters], tensor or variable.
+        bias: [filters], or None.
+        dilation: steps between taps.
+        padding: "same" or "valid".
+
+    Returns:
+        [batch, time or less, filters], of the kernel's dtype.
+    """
+    kernel = ops.convert_to_tensor(kernel)
+    x, bias = ops.cast(x, kernel.dtype), None if bias is None else ops.cast(bias, kernel.dtype)
+    if keras.backend.backend() != "tensorflow":
+        y = ops.conv(x, kernel, 1, padding, "channels_last", dilation)
+        return y if bias is None else y + bias
+    import tensorflow as tf
+
+    y = tf.nn.conv2d(x[:, None], kernel[None], 1, padding.upper(), dilations=[1, dilation])
+    return (y if bias is None else tf.nn.bias_add(y, bias))[:, 0]
+
+
+def compiled_action(function):
+    """A function without arguments or results that assigns to variables, made fast where the backend can: one graph."""
+    if keras.backend.backend() != "tensorflow":
+        return no_gradients()(function)
+    import tensorflow as tf
+
+    def act():
+        function()
+
+    return tf.function(act, autograph=False)
+
+
 def apply_gradients(optimizer, gradients, variables):
     """One update by a Keras optimizer; keeps the host's count of its steps (see `steps_taken`)."""
     counted = _on_torch() and steps_taken(optimizer)

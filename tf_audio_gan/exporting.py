@@ -1,4 +1,7 @@
-"""A preset becomes a SavedModel that TensorFlow Serving loads: named signatures, warm-up records, checked on disk."""
+"""A preset becomes a SavedModel that TensorFlow Serving loads: named signatures, warm-up records, checked on disk.
+
+Or one file for LiteRT or ONNX runtimes (`export_formats`).
+"""
 
 import json
 import os
@@ -8,36 +11,47 @@ from pathlib import Path
 
 import numpy as np
 
-from tf_audio_gan import backend, durable
+from tf_audio_gan import backend, durable, export_formats
 from tf_audio_gan.audio.io import wav_bytes
 from tf_audio_gan.models.gan import AudioGAN, from_preset
 
 
-def export(preset, out, *, version=None):
+def export(preset, out, *, version=None, format="saved_model", float16=False):
     """Writes OUT/<version>/saved_model.pb with the generator alone.
 
     Signatures (all inputs and outputs with a leading batch dimension): those of the model's `signatures()`, e.g.
     `serving_default` (latents or mels to audio) and `from_seed` (one integer a row to audio), and beside them their
     forms with `wav_bytes` for audio (16-bit WAV files, base64 over REST): `wav`, and for vocoders `wav_to_wav`, which
     refuses another sample rate than the model's. Core TensorFlow operations only. After writing, the file is loaded
-    again and every signature compared with the model's.
+    again and every signature compared with the model's. The formats "litert" and "onnx" write the generator alone to
+    one file instead: see `export_formats.write`.
 
     Args:
         preset: an `AudioGAN`, or the handle of a preset.
-        out: the model's base folder; its name is the model's name for the server.
-        version: whole number from 1; None: one more than the largest there.
+        out: the model's base folder; its name is the model's name for the server. Other formats: the file, ending in
+            .tflite or .onnx.
+        version: whole number from 1; None: one more than the largest there. For saved_model only.
+        format: "saved_model", "litert" or "onnx".
+        float16: LiteRT's weights in float16, half the size.
 
     Returns:
-        pathlib.Path of the version's folder. It appears whole or not at all.
+        pathlib.Path of the version's folder, or of the file. It appears whole or not at all.
 
     Raises:
+        ImportError: the format's extra (`litert`, `onnx`) is missing.
         RuntimeError: another backend than TensorFlow.
         ValueError: the version exists, or the written model does not repeat the model's audio.
     """
-    backend.require_tensorflow("SavedModel exports")
+    backend.require_tensorflow("SavedModel exports" if format == "saved_model" else "exports")
     import tensorflow as tf
 
+    if format != "saved_model" and version is not None:
+        raise ValueError(f"version is for format saved_model. Received: {format=}, {version=}")
+    if float16 and format != "litert":
+        raise ValueError(f"float16 is for format litert. Received: {format=}, {float16=}")
     model = (preset if isinstance(preset, AudioGAN) else from_preset(preset)).in_float32()
+    if format != "saved_model":
+        return export_formats.write(model, out, format, float16)
     out = Path(out)
     target = out / str(_version(out, version))
     with durable.writing(target):

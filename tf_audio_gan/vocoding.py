@@ -11,7 +11,7 @@ from tf_audio_gan.data.decoders import SoundfileReader, UnreadableSound, reason_
 from tf_audio_gan.data.resample import resampled_blocks
 from tf_audio_gan.data.scan import bar
 from tf_audio_gan.models.gan import from_preset
-from tf_audio_gan.models.vocoder import CHUNK, Vocoder
+from tf_audio_gan.models.vocoder import CHUNK, PRECISIONS, Vocoder
 
 SOUNDS = {".wav", ".flac", ".ogg", ".mp3", ".aif", ".aiff"}
 
@@ -33,7 +33,7 @@ class Vocoded:
     skipped: list = field(default_factory=list)
 
 
-def vocode(preset, source, out, *, settings=None, seed=0, chunk_frames=CHUNK, progress=None):
+def vocode(preset, source, out, *, settings=None, seed=0, chunk_frames=CHUNK, precision="float32", progress=None):
     """Makes audio of recordings (analysis and synthesis) or of mel spectrograms.
 
     A recording of any rate and channel count is resampled to the model's rate and mixed to one channel; what comes out
@@ -46,6 +46,7 @@ def vocode(preset, source, out, *, settings=None, seed=0, chunk_frames=CHUNK, pr
         settings: what made the mels, where that is known: the name of mel settings, or their keywords.
         seed: of the noise, where the generator takes noise.
         chunk_frames: mel frames at a time.
+        precision: "float32", or "bfloat16" for the network's arithmetic (`Vocoder.vocode`).
         progress: show a bar; None: on a terminal.
 
     Returns:
@@ -53,19 +54,23 @@ def vocode(preset, source, out, *, settings=None, seed=0, chunk_frames=CHUNK, pr
 
     Raises:
         FileNotFoundError: there is no such source.
-        ValueError: the model is no vocoder, two files would get one name, or not one file could be used.
+        ValueError: the model is no vocoder, another precision, two files would get one name, or no file could be used.
     """
     model = preset if isinstance(preset, Vocoder) else from_preset(preset)
     if not isinstance(model, Vocoder):
         raise ValueError(
             f"a {type(model).__name__} is for {model.task}, not a vocoder: use a MelGAN or ParallelWaveGAN"
         )
+    if precision not in PRECISIONS:
+        raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}. Received: precision={precision!r}")
     source, out, done = Path(source), Path(out), Vocoded()
+    options = {"seed": seed, "chunk_frames": chunk_frames, "precision": precision}
     targets = _targets(source, out)
     for path, target in bar(targets.items(), len(targets), "Vocoding", progress):
         try:
             stretches = _mel_file(model, path) if path.suffix == ".npy" else _recording(model, path)
-            _write(model, stretches, target, settings if path.suffix == ".npy" else None, seed, chunk_frames, done)
+            options["settings"] = settings if path.suffix == ".npy" else None
+            _write(model, stretches, target, options, done)
         except (UnreadableSound, ValueError) as error:
             done.skipped.append((str(path), reason_of(error, path)))
     if not done.files:
@@ -129,11 +134,11 @@ def _recording(model, path):
     return model.analyse(read()), count
 
 
-def _write(model, stretches, target, settings, seed, chunk_frames, done):
+def _write(model, stretches, target, options, done):
     mels, count = stretches
     target.parent.mkdir(parents=True, exist_ok=True)
     with durable.whole(target) as new, SoundWriter(new, model.sample_rate, 1) as writer:
-        for audio in model.stream(mels, settings=settings, seed=seed, chunk_frames=chunk_frames):
+        for audio in model.stream(mels, **options):
             left = None if count is None else max(0, count[0] - writer.samples)
             writer.write(audio[:left])
         if not writer.samples:

@@ -112,11 +112,15 @@ def export(
     preset: Preset,
     out: Annotated[Path, typer.Argument(help="The model's base folder; its name is the served model's name.")],
     version: Annotated[int | None, typer.Option(help="Default: one more than the largest there.")] = None,
+    format: Annotated[str, typer.Option(help="saved_model; or litert, onnx: OUT is a .tflite or .onnx file.")] = (
+        "saved_model"
+    ),
+    float16: Annotated[bool, typer.Option("--float16", help="LiteRT: weights of half the size.")] = False,
 ):
-    """Write a SavedModel for TensorFlow Serving."""
+    """Write a SavedModel for TensorFlow Serving, or one file for LiteRT or ONNX runtimes."""
     load_keras()
-    folder = tf_audio_gan.export(preset, out, version=version)
-    print(f"{folder}\nserve it: tf-audio-gan serve {quoted(out)}")
+    made = tf_audio_gan.export(preset, out, version=version, format=format, float16=float16)
+    print(made if format != "saved_model" else f"{made}\nserve it: tf-audio-gan serve {quoted(out)}")
 
 
 @app.command()

@@ -18,10 +18,12 @@ def vocode(
     ] = None,
     seed: Annotated[int, typer.Option(help="Of the noise, for Parallel WaveGAN.")] = 0,
     chunk_frames: Annotated[int, typer.Option(min=1, help="Mel frames at a time; memory grows with it.")] = 256,
+    precision: Annotated[str, typer.Option(help="float32, or bfloat16 for the network's arithmetic.")] = "float32",
 ):
     """Turn recordings, or mel spectrograms of your own, into audio by a vocoder."""
     load_keras()
-    made = tf_audio_gan.vocode(preset, source, out, settings=settings, seed=seed, chunk_frames=chunk_frames)
+    options = {"settings": settings, "seed": seed, "chunk_frames": chunk_frames, "precision": precision}
+    made = tf_audio_gan.vocode(preset, source, out, **options)
     print(f"{len(made.files)} files, {made.seconds:.1f} s of audio in {out}")
     if made.clipped:
         print(f"clipped {made.clipped} samples beyond full scale")

@@ -2,6 +2,7 @@
 
 import keras
 
+from tf_audio_gan.layers.inference_conv import InferenceConv1D
 from tf_audio_gan.layers.initial_weights import initial_weights
 from tf_audio_gan.layers.weight_norm import WeightNorm, fold
 
@@ -13,7 +14,8 @@ class ConvNetwork(keras.Model):
     and `built`.
 
     Args:
-        weight_norm: wrap every layer in `WeightNorm`.
+        weight_norm: wrap every layer in `WeightNorm`. Without it the network is for inference: its Conv1D are
+            `InferenceConv1D`.
         init: see `initial_weights`.
         seed: of the initial weights.
     """
@@ -37,6 +39,8 @@ class ConvNetwork(keras.Model):
         """
         seed = self._seed * 1000 + len(self.convs)
         weights = initial_weights(self._init, fan_in or channels * kernel_size, seed)
+        if kind is keras.layers.Conv1D and not self._weight_norm and keywords.get("strides", 1) == 1:
+            kind = InferenceConv1D
         layer = kind(filters, kernel_size, name=name, **{**weights, **keywords})
         layer = WeightNorm(layer) if self._weight_norm else layer
         layer.build((None,) * (3 if kind is keras.layers.Conv2D else 2) + (channels,))

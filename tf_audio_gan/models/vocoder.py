@@ -13,6 +13,7 @@ from tf_audio_gan.models.gan import AudioGAN, Signature
 
 OBJECTIVES = ("hinge", "lsgan")
 CHUNK = 256  # mel frames that are turned into audio at a time
+PRECISIONS = ("float32", "bfloat16")  # that vocoding computes in
 _STFT = ("g/spectral_convergence", "g/log_magnitude")
 _SUBBAND_STFT = ("g/subband_spectral_convergence", "g/subband_log_magnitude")
 _MEL = ("g/mel_l1", "g/mel_l2")
@@ -44,11 +45,13 @@ class Vocoder(AudioGAN):
         front_end: the `MelFrontEnd`.
         receptive_frames: mel frames on either side that a sample of audio depends on.
         least_frames: mel frames that the generator needs; shorter mels are padded with copies of their last.
+        takes_noise: whether `synthesise` asks for noise.
     """
 
     task = "vocoding"
     channels = 1
     receptive_frames, least_frames, aux_context = 0, 1, 0
+    takes_noise = False
 
     def __init__(
         self, *, make_generator, front_end, segment_length, context, pqmf, objective, adversarial, matching,
@@ -200,7 +203,7 @@ class Vocoder(AudioGAN):
         start = ops.cast(first, "int64") * self.hop_length
         return self.to_audio(self.synthesise(network, mel, lambda n: backend.seeded_normal(seeds, start, n)[..., None]))
 
-    def vocode(self, mel, *, settings=None, seed=0, chunk_frames=CHUNK):
+    def vocode(self, mel, *, settings=None, seed=0, chunk_frames=CHUNK, precision="float32"):
         """Audio of a mel spectrogram of any length, in flat memory: chunk by chunk, equal to one pass within 1e-6.
 
         Args:
@@ -209,16 +212,21 @@ class Vocoder(AudioGAN):
                 differ from this model's in their logarithm or normalisation alone are converted.
             seed: of the noise, where the generator takes noise.
             chunk_frames: mel frames at a time.
+            precision: "float32", or "bfloat16" for the network's weights and arithmetic; noise, the joining of
+                sub-bands and the audio are float32 with either. On a CPU with bfloat16 instructions and oneDNN, MelGANs
+                take a little over half the time (benchmarks/vocoders.py); on others, more time. Chunks then equal one
+                pass within bfloat16's rounding.
 
         Returns:
             float32 [frames * hop, 1].
 
         Raises:
-            ValueError: another shape, or a mel of other settings; both settings are named.
+            ValueError: another shape, a mel of other settings (both settings are named), or another precision.
         """
-        return np.concatenate(list(self.stream([mel], settings=settings, seed=seed, chunk_frames=chunk_frames)))
+        options = {"settings": settings, "seed": seed, "chunk_frames": chunk_frames, "precision": precision}
+        return np.concatenate(list(self.stream([mel], **options)))
 
-    def stream(self, mels, *, settings=None, seed=0, chunk_frames=32):
+    def stream(self, mels, *, settings=None, seed=0, chunk_frames=32, precision="float32"):
         """Audio while mel frames arrive.
 
         The first audio leaves when `chunk_frames + receptive_frames` frames have come, and every chunk after it when
@@ -228,12 +236,13 @@ class Vocoder(AudioGAN):
             mels: iterable of float [frames, n_mels], frames in any number.
             settings: as in `vocode`.
             seed: as in `vocode`.
+            precision: as in `vocode`.
             chunk_frames: mel frames in a chunk of audio.
 
         Yields:
             float32 [samples, 1]; joined they are the audio of `vocode`.
         """
-        run = self._inference.ready()
+        run = self._inference.ready(precision)
         checked = (self._checked_mel(mel, settings) for mel in mels)
         for window in chunking.windows(checked, chunk_frames, self.receptive_frames):
             missing = max(0, self.least_frames - len(window.frames))
@@ -251,7 +260,6 @@ class Vocoder(AudioGAN):
         Yields:
             float32 [frames, n_mels], a frame for every hop.
         """
-        self._inference.ready()
         for window in chunking.windows(self._hops(blocks), CHUNK, -(-self.front_end.n_fft // self.hop_length)):
             audio = window.frames.reshape(1, -1, 1)
             short = max(0, self.front_end.n_fft - audio.shape[1])
@@ -296,7 +304,7 @@ class Vocoder(AudioGAN):
     def served_network(self):
         """The moving average's network with weight normalisation folded into plain kernels, up to date."""
         self._inference.ready()
-        return self._inference.network
+        return self._inference.networks["float32"]
 
     def signatures(self):
         """Mel to audio, and (added by the export) to and from WAV bytes."""
@@ -313,22 +321,42 @@ class Vocoder(AudioGAN):
             ),
         }
 
+    def portable_signature(self):
+        """Mel to audio for runtimes that cannot make seeded noise: noise, where it is taken, is an input."""
+        network, n_mels = self.served_network(), self.front_end.n_mels
+        inputs = {"mel": ((None, None, n_mels), "float32")}
+        inputs |= {"noise": ((None, None, 1), "float32")} if self.takes_noise else {}
+
+        def audio(mel, noise=None):
+            return {"audio": self.to_audio(self.synthesise(network, mel, lambda samples: noise))}
+
+        return Signature(inputs, audio, steps=32)
+
 
 class _Inference:
-    """A plain copy of the generator's moving average and one compiled function: not a layer of the model."""
+    """Plain copies of the generator's moving average, one a precision, and compiled functions: no layers of the model."""
 
     def __init__(self, model, make):
-        self.model, self.make, self.network = model, make, None
+        self.model, self.make, self.networks, self.functions = model, make, {}, {}
+        self.analysis = backend.compiled(model.front_end)
 
-    def ready(self):
+    def ready(self, precision="float32"):
         """The function (mel, seeds, first frame) -> audio, with the weights that the model has now."""
-        if self.network is None:
-            with backend.dtype_policy("float32"):
-                self.network = self.make()
-            self.analysis = backend.compiled(self.model.front_end)
-            self.run = backend.compiled(lambda mel, seeds, first: self.model._audio(self.network, mel, seeds, first))
-        fold(self.model.ema_generator, self.network)
-        return self.run
+        if precision not in PRECISIONS:
+            raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}. Received: precision={precision!r}")
+        if precision not in self.networks:
+            self._make(precision)
+        copy, run = self.functions[precision]
+        copy()
+        return run
+
+    def _make(self, precision):
+        with backend.dtype_policy(precision):
+            network = self.networks[precision] = self.make()
+        self.functions[precision] = (
+            backend.compiled_action(lambda: fold(self.model.ema_generator, network)),
+            backend.compiled(lambda mel, seeds, first: self.model._audio(network, mel, seeds, first)),
+        )
 
 
 def front_end_of(settings):

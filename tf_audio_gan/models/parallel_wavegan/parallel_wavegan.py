@@ -37,7 +37,7 @@ class ParallelWaveGAN(Vocoder):
         seed: of initial weights and of every draw in training, below 2^32.
     """
 
-    aux_context = CONTEXT
+    aux_context, takes_noise = CONTEXT, True
 
     def __init__(
         self, front_end="kan_bayashi", segment_length=25600, context=4, blocks=30, stacks=3, residual_channels=64,
