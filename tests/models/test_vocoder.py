@@ -102,7 +102,7 @@ def test_chunks_need_the_overlap_they_take(model, mel, monkeypatch):
 
 
 def test_bfloat16_is_near_float32_and_not_it(model, mel):
-    """Measured on these: 45, 52 and 32 dB; at the papers' sizes, untrained, 31, 48 and 38; a trained multi-band model 32."""
+    """Measured on these: 45, 52 and 32 dB; at the papers' sizes, untrained, 31, 48 and 38."""
     exact = model.vocode(mel, seed=3)
     rounded = model.vocode(mel, seed=3, precision="bfloat16")
     assert rounded.dtype == np.float32 and not np.array_equal(exact, rounded)

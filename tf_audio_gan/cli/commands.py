@@ -81,7 +81,8 @@ def train(
     say_skipped(result.skipped, run_dir / "skipped.txt")
     print(f"preset:   {result.preset}\nsounds:   {run_dir / 'generated'}\npicture:  {result.contact_sheet}")
     print(f"curves:   tensorboard --logdir {quoted(run_dir / 'logs')}")
-    print(f"more:     tf-audio-gan generate {quoted(result.preset)} --out more")
+    use = "generate PRESET" if result.model.task == "generation" else "vocode PRESET in.wav"
+    print(f"more:     tf-audio-gan {use.replace('PRESET', quoted(result.preset))} --out more")
     if result.ended.startswith("diverged"):
         sys.exit(f"{result.ended}; the preset is of the last healthy checkpoint, at step {result.step}")
     if result.ended == "interrupted":

@@ -334,7 +334,7 @@ class Vocoder(AudioGAN):
 
 
 class _Inference:
-    """Plain copies of the generator's moving average, one a precision, and compiled functions: no layers of the model."""
+    """Plain copies of the generator's moving average, one a precision, and compiled functions: not the model's layers."""
 
     def __init__(self, model, make):
         self.model, self.make, self.networks, self.functions = model, make, {}, {}
