@@ -334,7 +334,7 @@ class Vocoder(AudioGAN):
 
 
 class _Inference:
-    """Plain copies of the generator's moving average, one a precision, and compiled functions: not the model's layers."""
+    """Plain copies of the moving average, one a precision, and compiled functions: not layers of the model."""
 
     def __init__(self, model, make):
         self.model, self.make, self.networks, self.functions = model, make, {}, {}
