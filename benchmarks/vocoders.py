@@ -3,7 +3,8 @@
 For each number of cores a process of ours and, where PyTorch is installed, one of the same network run eagerly; they
 work in turns, so that both meet the same machine, and what counts are the ratios of medians. Beside them runs the
 machine's matrix multiplication (GEMM), whose rate is the peak of which shares are given. `vocode` is timed as a user
-calls it: arrays in and out, in chunks of 256 frames that overlap, which costs a few per cent.
+calls it: arrays in and out, in chunks of 256 frames that overlap, which costs a few per cent. On a machine that is not
+idle, `--cpu --threads 1` gives steadier ratios: of processor time.
 """
 
 import argparse
@@ -22,11 +23,11 @@ BATCH = {"melgan": 4, "multiband_melgan": 4, "parallel_wavegan": 1}
 RATE, HOP, SIZE = 22050, 256, 2048  # audio; rows of the multiplied matrices
 
 
-def seconds_of(function):
-    """Seconds that a call takes."""
-    start = time.perf_counter()
+def seconds_of(function, clock):
+    """Seconds that a call takes by `clock`."""
+    start = clock()
     function()
-    return time.perf_counter() - start
+    return clock() - start
 
 
 class Ours:
@@ -113,7 +114,7 @@ class Torch:
         return self.networks.training_step(self.name, batch)
 
 
-def worker(kind, name, threads):
+def worker(kind, name, threads, clock):
     """Answers each line of input, a case, with the seconds that one run of it takes."""
     side, cases = {"ours": Ours, "torch": Torch}[kind](name, threads), {}
     out, sys.stdout = sys.stdout, sys.stderr
@@ -124,15 +125,15 @@ def worker(kind, name, threads):
         else:
             if line not in cases:
                 cases[line] = getattr(side, what)(*arguments)
-            answer = seconds_of(cases[line])
+            answer = seconds_of(cases[line], clock)
         print(json.dumps(answer), file=out, flush=True)
 
 
 class Process:
     """A worker in a process of its own."""
 
-    def __init__(self, kind, name, threads):
-        command = [sys.executable, __file__, "--worker", kind, name, "--threads", str(threads)]
+    def __init__(self, kind, name, threads, cpu):
+        command = [sys.executable, __file__, "--worker", kind, name, "--threads", str(threads), *["--cpu"] * cpu]
         # Passive: on a machine that is not idle, spinning barriers of OpenMP make PyTorch twenty times slower.
         limits = {"OMP_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": "passive"} if kind == "torch" else {}
         self.process = subprocess.Popen(
@@ -164,9 +165,9 @@ def in_turns(jobs, budget):
 
 
 def one_model(name, threads, options):
-    ours, torch = Process("ours", name, threads), None
+    ours, torch = Process("ours", name, threads, options.cpu), None
     if name in GFLOP and importlib.util.find_spec("torch"):
-        torch = Process("torch", name, threads)
+        torch = Process("torch", name, threads, options.cpu)
     facts = ours("info")
     print(f"\n{name}, {facts['parameters']:,} parameters, {threads} core{'s' * (threads > 1)}", flush=True)
     if torch and torch("info")["parameters"] != facts["parameters"]:
@@ -224,10 +225,11 @@ def main():
     parser.add_argument("--seconds", type=int, nargs="+", default=[1, 10, 60], help="of audio")
     parser.add_argument("--budget", type=float, default=20, help="seconds of measuring for each line, about")
     parser.add_argument("--quick", action="store_true", help="1 s of audio, all cores, no training")
+    parser.add_argument("--cpu", action="store_true", help="processor time instead of the wall's")
     parser.add_argument("--worker", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.worker:
-        worker(*options.worker, options.threads[0])
+        worker(*options.worker, options.threads[0], time.process_time if options.cpu else time.perf_counter)
         return
     if options.quick:
         options.seconds, options.threads, options.budget = [1], [os.cpu_count()], 5

@@ -11,8 +11,7 @@ from tf_audio_gan.models.vocoder import Vocoder
 
 SUFFIXES = {"litert": ".tflite", "onnx": ".onnx"}
 OPSET = 18  # of ONNX; onnxruntime 1.14 and later read it
-LIMIT = 1e-4  # largest difference of a sample from the model's
-HALF_LIMIT = 0.02  # the same with float16 weights, as a fraction of the loudest sample
+LIMIT, HALF_LIMIT = 1e-4, 0.02  # largest difference from the model, of the loudest sample; with float16 weights
 _INVERSE = ("IFFT", "IRFFT")  # prefixes of operations, the inverse STFT's
 
 
@@ -20,9 +19,10 @@ def write(model, out, format, float16=False):
     """Writes the generator to one file, whose inputs are of any batch and, for vocoders, any number of frames.
 
     A vocoder's input is `mel` [batch, frames, n_mels] and, for Parallel WaveGAN, `noise` [batch, frames * hop, 1] of
-    standard normal numbers, which the caller draws: these formats have no integer arithmetic for seeded noise. Another
-    model's inputs are those of its signature `serving_default`. The output is `audio`. FILE.json beside it says the
-    sample rate, the inputs and the mel settings. The file is read by its own runtime, at two lengths, and compared.
+    standard normal numbers, which the caller draws: LiteRT cannot express the noise that `vocode` makes of a seed.
+    Another model's inputs are those of its signature `serving_default`. The output is `audio`. FILE.json beside it says
+    the sample rate, the inputs, the mel settings and, for cutting mels into chunks, the least and the receptive frames.
+    The file is read by its own runtime, at two batch sizes and lengths, and compared.
 
     Args:
         model: an `AudioGAN` that computes in float32.
@@ -36,7 +36,7 @@ def write(model, out, format, float16=False):
     Raises:
         ImportError: an extra is missing: `litert` or `onnx`.
         ValueError: another suffix, the file exists, the format cannot express the model's graph, or the file does not
-            repeat the model's audio within 1e-4 (float16: 2 % of the loudest sample).
+            repeat the model's audio within 1e-4 of the loudest sample (float16: 2 %).
     """
     out = Path(out)
     _check_arguments(out, format)
@@ -176,7 +176,7 @@ def _compare(model, signature, run, out, float16):
             found = run(inputs)
         except Exception as error:  # runtimes raise many kinds; each means that the file does not work
             raise ValueError(f"the file written for {out} does not run: {str(error).strip()[:300]}") from error
-        limit = HALF_LIMIT * float(np.abs(wanted).max()) if float16 else LIMIT
+        limit = (HALF_LIMIT if float16 else LIMIT) * max(float(np.abs(wanted).max()), 1e-2)
         same = found.shape == wanted.shape
         difference = float(np.abs(found - wanted).max()) if same else float("inf")
         if not difference <= limit:
@@ -195,4 +195,6 @@ def _example(model, name, shape, dtype, rows, steps, rng):
 def _card(model, signature, float16):
     inputs = {name: {"shape": list(shape), "dtype": dtype} for name, (shape, dtype) in signature.inputs.items()}
     card = {"model": type(model).__name__, "format": 1, "float16_weights": float16, "inputs": inputs}
+    if isinstance(model, Vocoder):
+        card |= {"least_frames": model.least_frames, "receptive_frames": model.receptive_frames}
     return {**card, "output": "audio", "written_with": " ".join(backend.version()), **model.audio_settings()}

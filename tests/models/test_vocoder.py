@@ -115,6 +115,16 @@ def test_bfloat16_is_near_float32_and_not_it(model, mel):
         model.vocode(mel, precision="float16")
 
 
+def test_the_command_takes_a_precision(command, mel, tmp_path):
+    MelGAN(**MELGAN).save_to_preset(tmp_path / "p")
+    np.save(tmp_path / "mel.npy", mel)
+    options = ("vocode", tmp_path / "p", tmp_path / "mel.npy", "--out", tmp_path / "o", "--precision")
+    status, out, _ = command(*options, "bfloat16")
+    assert status == 0 and "1 files, 0.7 s" in out
+    status, _, err = command(*options, "half")
+    assert status == 1 and "precision must be one of float32, bfloat16. Received: precision='half'" in err
+
+
 def test_latency_is_a_chunk_and_what_is_seen_ahead(model, mel):
     came, left = [], []
 
