@@ -134,8 +134,8 @@ def _run(model, data, recipe, run_dir, max_minutes, progress, replicas):
 
 def _learning_rates(model):
     """[(optimizer, rate)] of those with a constant one: what the recipe says, not what a checkpoint remembers."""
-    both = (model.optimizer, model.d_optimizer)
-    return [(o, float(o.learning_rate)) for o in both if "schedule" not in str(o.get_config()["learning_rate"])]
+    found = [(o, o.get_config()["learning_rate"]) for o in (model.optimizer, model.d_optimizer)]
+    return [(optimizer, rate) for optimizer, rate in found if isinstance(rate, float)]  # a schedule is a dict
 
 
 def _writers(model, data, options, run_dir, checkpoints, start):

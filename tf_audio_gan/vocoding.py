@@ -1,5 +1,6 @@
 """Recordings through a vocoder, or mel spectrograms from elsewhere into audio: any length, in flat memory."""
 
+import contextlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -74,6 +75,8 @@ def vocode(preset, source, out, *, settings=None, seed=0, chunk_frames=CHUNK, pr
         except (UnreadableSound, ValueError) as error:
             done.skipped.append((str(path), reason_of(error, path)))
     if not done.files:
+        with contextlib.suppress(OSError):
+            out.rmdir()  # made for nothing
         path, reason = done.skipped[0]
         raise ValueError(f"none of {len(targets)} files could be vocoded; the first, {path}: {reason}")
     return done

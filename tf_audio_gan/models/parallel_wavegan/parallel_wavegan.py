@@ -74,7 +74,7 @@ class ParallelWaveGAN(Vocoder):
         return generator(mel, noise(frames * self.hop_length), with_context=with_context)
 
     def default_optimizer(self):
-        """The generator's: RAdam, 1e-4 halved every 200,000 steps, gradients clipped to norm 10."""
+        """The generator's: RAdam, 1e-4 halved every 200,000 steps, gradients clipped to norm 10 (on each replica)."""
         return RAdam(_halving(1e-4), epsilon=1e-6, global_clipnorm=10.0)
 
     def default_d_optimizer(self):
