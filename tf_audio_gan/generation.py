@@ -50,8 +50,6 @@ def generate(preset, out, *, n=16, seed=0, interpolate=0, latents=None):
     model = preset if isinstance(preset, AudioGAN) else from_preset(preset)
     if model.task != "generation":
         raise ValueError(f"a {type(model).__name__} does not generate, it is for {model.task}: tf-audio-gan --help")
-            f"a {type(model).__name__} does not generate: it is for {model.task}, see `tf-audio-gan --help`"
-        )
     latents, names = _latents(model, n, seed, interpolate, latents)
     audio = model.generate_from(latents)
     out = Path(out)
