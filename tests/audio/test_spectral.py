@@ -56,8 +56,6 @@ def test_other_paddings_are_those_they_name(padding, before, after, mode, sample
 @pytest.mark.parametrize(("n_fft", "hop", "win"), SETTINGS)
 @pytest.mark.parametrize("padding", ["centre", "reflect"])
 def test_istft_gives_the_sound_back_ends_included(padding, n_fft, hop, win):
-    if padding == "reflect" and (n_fft - win) // 2 > (n_fft - hop) // 2:
-        pytest.skip("a window this short leaves the first samples without any weight")
     spectrum = stft(AUDIO, n_fft, hop, win, padding)
     found = array(istft(spectrum, n_fft, hop, win, padding))
     reach = min(found.shape[1], AUDIO.shape[1])

@@ -51,5 +51,7 @@ def test_mismatches_are_named(rng):
     shorter = [real[0], [real[1][0], real[1][1][:, :5], real[1][2]]]
     with pytest.raises(ValueError, match=r"map 1 of scale 1 has shape \(2, 9, 4\) for real and \(2, 5, 4\) for fake"):
         feature_matching(real, shorter)
+    with pytest.raises(ValueError, match=r"\(2, 8, 3\) for real and \(2, 8\) for fake"):
+        feature_matching(real, [[real[0][0][..., 0], *real[0][1:]], real[1]])
     with pytest.raises(ValueError, match="official_code, paper, mean. Received: reduction='sum'"):
         feature_matching(real, real, "sum")

@@ -172,7 +172,7 @@ class MelFrontEnd:
             settings: what made it: a `MelFrontEnd`, its config, or a name in `SETTINGS`.
 
         Returns:
-            float32 of `mel`'s kind (numpy array or tensor) and shape.
+            float32 of `mel`'s kind (numpy array or tensor) and shape; `mel` itself where nothing differs.
 
         Raises:
             ValueError: for another shape, or settings that differ in more.

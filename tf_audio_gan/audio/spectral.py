@@ -76,8 +76,8 @@ def istft(spectrum, n_fft, hop_length, win_length=None, padding="centre", sample
         hop_length: samples between frames.
         win_length: window length in samples; None: `n_fft`.
         padding: what `stft` was given.
-        samples: how many to return; None: as many as give these frames again, the fewest for "centre", the most for
-            "end".
+        samples: how many to return; None: as many as give these frames again, which is frames * hop_length for
+            "reflect" (one more if n_fft - hop_length is odd) and "end", and one hop less for "centre".
 
     Returns:
         float32 ``[batch, samples]``.

@@ -54,7 +54,8 @@ def _check(real, fake):
         )
     for scale, (reals, fakes) in enumerate(zip(real, fake, strict=True)):
         for layer, (r, f) in enumerate(zip(reals, fakes, strict=True)):
-            if any(a != b for a, b in zip(r.shape, f.shape, strict=True) if None not in (a, b)):
+            known = [(a, b) for a, b in zip(r.shape, f.shape, strict=False) if None not in (a, b)]
+            if len(r.shape) != len(f.shape) or any(a != b for a, b in known):
                 raise ValueError(
                     f"map {layer} of scale {scale} has shape {tuple(r.shape)} for real and {tuple(f.shape)} for fake "
                     "audio; expected one shape. Cut both sounds to one length first"
