@@ -2,10 +2,10 @@
 
 import io
 
+import keras
 import numpy as np
 import pytest
 import soundfile
-import tensorflow as tf
 
 import tf_audio_gan
 from tests.models.contract import run_backends_test, run_gan_test
@@ -21,6 +21,7 @@ PWG = {
     "residual_channels": 8, "gate_channels": 16, "skip_channels": 8, "upsample_scales": [4, 4, 4],
     "d_layers": 4, "d_channels": 8,
 }  # fmt: skip
+EQUAL = 1e-6 if keras.backend.backend() == "tensorflow" else 3e-6  # one pass and chunks: sums in another order
 CASES = {
     "melgan": (MelGAN, {**MELGAN, "mel_discriminator": "1d", "mel_l1": 1.0, "mel_l2": 0.5}),
     "multiband_melgan": (MultiBandMelGAN, {**BANDS, "discriminator_start": 0}),
@@ -86,11 +87,11 @@ def test_chunks_and_streams_equal_one_pass(model, mel):
     whole = model.vocode(mel, seed=3, chunk_frames=1000)
     assert whole.shape == (90 * 64, 1)
     for size in (1, 17, 32):
-        np.testing.assert_allclose(model.vocode(mel, seed=3, chunk_frames=size), whole, atol=1e-6)
+        np.testing.assert_allclose(model.vocode(mel, seed=3, chunk_frames=size), whole, atol=EQUAL)
     arriving = model.stream((mel[i : i + 7] for i in range(0, 90, 7)), seed=3, chunk_frames=8)
-    np.testing.assert_allclose(np.concatenate(list(arriving)), whole, atol=1e-6)
+    np.testing.assert_allclose(np.concatenate(list(arriving)), whole, atol=EQUAL)
     folded, unfolded = whole, np.asarray(model(mel[None], np.array([3])))[0]
-    np.testing.assert_allclose(folded, unfolded, atol=1e-6)
+    np.testing.assert_allclose(folded, unfolded, atol=EQUAL)
     few = model.vocode(mel[:2])
     assert few.shape == (128, 1) and np.isfinite(few).all()
 
@@ -190,6 +191,7 @@ def test_segments_meet_their_own_mel(model):
 
 
 def test_export_answers_mels_and_wav_files(model, mel, tmp_path):
+    tf = pytest.importorskip("tensorflow", reason="exports are TensorFlow's")
     folder = tf_audio_gan.export(model, tmp_path / "v")
     loaded = tf.saved_model.load(str(folder))
     audio = loaded.signatures["serving_default"](mel=tf.constant(mel[None]))["audio"].numpy()[0]

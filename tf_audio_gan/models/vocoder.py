@@ -109,7 +109,9 @@ class Vocoder(AudioGAN):
     def pair(self, batch, draws):
         """Crops [batch, length, 1] -> (the audio that is compared, the mel it is made from), at a drawn gain."""
         low, high = self.gain
-        batch = batch * (low + (high - low) * draws.fold("gain").uniform((ops.shape(batch)[0], 1, 1)))
+        batch = ops.convert_to_tensor(batch) * (
+            low + (high - low) * draws.fold("gain").uniform((ops.shape(batch)[0], 1, 1))
+        )
         first, count = self.context - self.aux_context, self.segment_frames + 2 * self.aux_context
         mel = self.front_end(batch)[:, first : first + count]
         start = self.context * self.hop_length
