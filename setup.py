@@ -17,9 +17,9 @@ EXTRAS = {
     "litert": ["ai-edge-litert>=2.0"],
     "onnx": ["tf2onnx>=1.17", "onnxruntime>=1.20"],
     "serve": ["uvicorn>=0.30", "orjson>=3.10"],
-    "dev": ["pytest>=8", "ruff>=0.9", "pystoi>=0.4.1", "onnxruntime>=1.20"],
+    "dev": ["pytest>=8", "ruff>=0.9", "pystoi>=0.4.1"],
 }
-EXTRAS["dev"] += EXTRAS["serve"] + EXTRAS["convert"]
+EXTRAS["dev"] += EXTRAS["serve"] + EXTRAS["convert"] + EXTRAS["litert"] + EXTRAS["onnx"]
 
 setup(
     name="tf-audio-gan",
