@@ -7,7 +7,8 @@ import keras
 import numpy as np
 import pytest
 
-from tf_audio_gan import WaveGAN, backend, device, train, training
+from tests.models.test_vocoder import CASES as VOCODERS
+from tf_audio_gan import WaveGAN, backend, device, models, train, training
 from tf_audio_gan.audio.synthetic import write_drum_hits
 from tf_audio_gan.callbacks import Summaries
 from tf_audio_gan.health import Diversity
@@ -16,6 +17,10 @@ from tf_audio_gan.models.gan import AudioGAN
 ON_TORCH = keras.backend.backend() == "torch"
 on_torch = pytest.mark.skipif(not ON_TORCH, reason="needs KERAS_BACKEND=torch: `make test-torch` runs it")
 SMALL = {"length": 256, "strides": [4, 4], "dim": 2, "critic_steps": 2}
+SPECTRAL = {"stft_loss": 0.5, "mel_l1": 1.0, "mel_l2": 1.0, "feature_matching": 1.0, "segment_length": 4096}
+MODELS = {"wavegan": SMALL}  # a small one of each model, with all losses
+MODELS |= {name: keywords | SPECTRAL for name, (_, keywords) in VOCODERS.items() if name != "parallel_wavegan"}
+MODELS["parallel_wavegan"] = VOCODERS["parallel_wavegan"][1]
 READS = ("item", "tolist", "numpy", "cpu", "nonzero", "is_nonzero", "equal", "allclose", "masked_select")
 READS += tuple(f"__{name}__" for name in ("array", "float", "int", "bool", "index", "contains"))
 
@@ -132,6 +137,39 @@ def test_a_step_waits_for_nothing(options, policy, rng):
     with watch() as counts:
         model.train_step((batch,))
     assert counts["sent"] >= 3 and set(+counts) == {"sent"}, counts
+
+
+@on_torch
+@pytest.mark.parametrize("phase", ["adversarial", "reconstruction"])
+@pytest.mark.parametrize("name", models.MODELS)
+def test_no_model_waits_in_a_step(name, phase, rng):
+    """Every model, before and after its discriminator starts."""
+    assert name in MODELS, f"give {name} small keywords in MODELS: no step of a model may make the host wait"
+    model = models.model_class(name)(**MODELS[name])
+    model.compile()
+    shape = (4 * model.critic_steps, model.length, model.channels)
+    batch = keras.ops.convert_to_tensor(rng.uniform(-1, 1, shape).astype("float32"))
+    model.phase = phase
+    model.train_step((batch,))
+    with watch() as counts:
+        model.train_step((batch,))
+    assert set(+counts) == {"sent"} and counts["sent"] < 20, counts
+
+
+@on_torch
+def test_a_constant_is_sent_once_and_goes_with_its_array():
+    array = np.arange(3.0)
+    with watch() as counts:
+        first, again = device.constant(array), device.constant(array)
+    assert first is again and counts["sent"] == 1 and first.tolist() == [0, 1, 2]
+    held = len(device._CONSTANTS)
+    del array
+    assert len(device._CONSTANTS) == held - 1
+
+
+def test_at_least_is_the_larger_of_both():
+    x = keras.ops.convert_to_tensor(np.array([-1.0, 0.5, 2.0], "float32"))
+    np.testing.assert_array_equal(keras.ops.convert_to_numpy(device.at_least(x, 0.5)), [0.5, 0.5, 2.0])
 
 
 def test_metrics_are_those_of_keras():

@@ -1,15 +1,19 @@
 """The accelerator under Keras: its memory, its float32 arithmetic, and how numbers get there while nobody waits.
 
 PyTorch queues work and runs ahead of the device. Whatever copies from ordinary host memory, or reads a number back,
-waits until the device has done all that was queued: a training step must do neither. `numbers_made_there` and `sent`
-are the ways to hand numbers over without waiting.
+waits until the device has done all that was queued: a training step must do neither. `numbers_made_there`, `at_least`,
+`constant` and `sent` are the ways to hand numbers over without waiting.
 """
 
 import contextlib
 import functools
+import weakref
 
 import keras
+import numpy as np
 from keras import ops
+
+_CONSTANTS = {}  # id of an array: the tensor that was made of it
 
 
 def _on_torch():
@@ -122,6 +126,26 @@ def _made_there():
             return function(*args, **kwargs)
 
     return MadeThere
+
+
+def at_least(x, floor):
+    """max(x, floor) of a tensor and a Python number."""
+    with numbers_made_there():
+        return ops.maximum(x, floor)
+
+
+def constant(array):
+    """A numpy array that a network, a loss or a transform computes with, as `ops` take it.
+
+    On PyTorch it is sent to the device once and stays there while the array lives: keep the array, and do not write to
+    it. On TensorFlow it is the array itself, for a graph to hold.
+    """
+    if not _on_torch():
+        return array
+    if id(array) not in _CONSTANTS:
+        _CONSTANTS[id(array)] = sent(np.array(array))
+        weakref.finalize(array, _CONSTANTS.pop, id(array), None)
+    return _CONSTANTS[id(array)]
 
 
 def sent(array):

@@ -13,6 +13,7 @@ from keras import ops
 
 from tf_audio_gan.audio.analysis import mel_filters
 from tf_audio_gan.audio.spectral import frame_count, magnitude, stft
+from tf_audio_gan.device import at_least, constant
 
 SETTINGS = {
     "melgan": {"padding": "reflect", "log": "log10", "floor": 1e-5},
@@ -127,8 +128,8 @@ class MelFrontEnd:
         if len(audio.shape) != 3 or audio.shape[-1] != 1:
             raise ValueError(f"audio must be [batch, samples, 1]. Received: shape {tuple(audio.shape)}")
         spectrum = stft(ops.squeeze(audio, -1), self.n_fft, self.hop_length, self.win_length, self.padding)
-        mel = ops.matmul(magnitude(spectrum, self.epsilon), self._filters())
-        return self._normalise(ops.log(ops.maximum(mel, self.floor)) / _LN[self.log])
+        mel = ops.matmul(magnitude(spectrum, self.epsilon), constant(self._filters()))
+        return self._normalise(ops.log(at_least(mel, self.floor)) / _LN[self.log])
 
     def frames(self, samples):
         """How many frames that many samples make."""
@@ -205,8 +206,8 @@ class MelFrontEnd:
         return mel_filters(self.sample_rate, self.n_fft, self.n_mels, self.fmin, self.fmax)
 
     def _normalise(self, mel):
-        mel = mel if self.mean is None else ops.subtract(mel, self.mean)
-        return mel if self.scale is None else ops.divide(mel, self.scale)
+        mel = mel if self.mean is None else ops.subtract(mel, constant(self.mean))
+        return mel if self.scale is None else ops.divide(mel, constant(self.scale))
 
     def _denormalise(self, mel):
         mel = mel if self.scale is None else ops.multiply(mel, self.scale)

@@ -8,6 +8,8 @@ import functools
 import numpy as np
 from keras import ops
 
+from tf_audio_gan.device import constant
+
 # Cut-offs of the published banks and of the sizes that other band counts need, all for beta 9. The optimum is sharp:
 # 0.15 instead of 0.142 costs 45 dB.
 CUTOFFS = {(2, 62): 0.2670, (4, 62): 0.142, (8, 62): 0.0795, (8, 126): 0.07087, (16, 256): 0.03537}
@@ -46,6 +48,8 @@ class PQMF:
             raise ValueError(f"cutoff must be between 0 and 1. Received: cutoff={cutoff}")
         filters = _filters(self.bands, self.taps, self.cutoff, self.beta)
         self.analysis_filters, self.synthesis_filters = (f.astype("float32") for f in filters)
+        self._analysis_kernel = self.analysis_filters.T[:, None]
+        self._synthesis_kernel = self.bands * self.synthesis_filters.T[::-1, None]
 
     def get_config(self):
         return {"bands": self.bands, "taps": self.taps, "cutoff": self.cutoff, "beta": self.beta}
@@ -66,7 +70,7 @@ class PQMF:
         _check_channels(audio, 1)
         half = self.taps // 2
         padded = ops.pad(ops.cast(audio, "float32"), ((0, 0), (half, half), (0, 0)))
-        return ops.conv(padded, self.analysis_filters.T[:, None], self.bands, "valid", "channels_last")
+        return ops.conv(padded, constant(self._analysis_kernel), self.bands, "valid", "channels_last")
 
     def synthesis(self, subbands):
         """Audio of sub-bands.
@@ -79,10 +83,8 @@ class PQMF:
         """
         _check_channels(subbands, self.bands)
         half, samples = self.taps // 2, ops.shape(subbands)[1] * self.bands
-        kernel = self.bands * self.synthesis_filters.T[::-1, None]
-        audio = ops.conv_transpose(
-            ops.cast(subbands, "float32"), kernel, self.bands, "valid", data_format="channels_last"
-        )
+        kernel, subbands = constant(self._synthesis_kernel), ops.cast(subbands, "float32")
+        audio = ops.conv_transpose(subbands, kernel, self.bands, "valid", data_format="channels_last")
         return audio[:, half : half + samples]
 
     def reconstruction_snr(self):

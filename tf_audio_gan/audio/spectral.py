@@ -10,6 +10,8 @@ from functools import lru_cache
 import numpy as np
 from keras import ops
 
+from tf_audio_gan.device import at_least, constant
+
 PADDINGS = {
     "centre": "reflect n_fft // 2 at both ends: librosa and torch.stft with center=True, kan-bayashi",
     "reflect": "reflect (n_fft - hop_length) // 2 at both ends: official MelGAN and HiFi-GAN",
@@ -59,7 +61,7 @@ def stft(audio, n_fft, hop_length, win_length=None, padding="centre"):
     padded = _pad(ops.cast(audio, "float32"), n_fft, hop_length, padding)
     left, right = _beside(win_length, n_fft)
     padded = padded[:, left : -right or None]
-    frames = ops.multiply(ops.extract_sequences(padded, win_length, hop_length), hann(win_length))
+    frames = ops.multiply(ops.extract_sequences(padded, win_length, hop_length), constant(hann(win_length)))
     return ops.rfft(ops.pad(frames, ((0, 0), (0, 0), (left, right))) if left or right else frames, n_fft)
 
 
@@ -114,7 +116,7 @@ def magnitude(spectrum, epsilon=0.0, floor=_TINY):
         Tensor of that shape. Below the floor its gradient is 0.
     """
     real, imag = spectrum
-    return ops.sqrt(ops.maximum(ops.square(real) + ops.square(imag) + epsilon, floor))
+    return ops.sqrt(at_least(ops.square(real) + ops.square(imag) + epsilon, floor))
 
 
 def griffin_lim(magnitudes, n_fft, hop_length, win_length=None, padding="centre", iterations=16):

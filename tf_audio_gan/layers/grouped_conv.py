@@ -4,6 +4,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from tf_audio_gan.device import constant
+
 NARROW, BLOCKS = 16, 16  # input channels below which a convolution wastes the machine; convolutions in one layer
 
 
@@ -66,7 +68,7 @@ class GroupedConv1D(keras.layers.Layer):
         x = ops.pad(x, ((0, 0), (self.padding, self.padding), (0, 0))) if self.padding else x
         kernel, blocks = ops.convert_to_tensor(self.kernel), self.groups // self.merged
         if self.merged > 1:
-            kernel = ops.tile(kernel, (1, self.merged, 1)) * ops.cast(self._mask, kernel.dtype)
+            kernel = ops.tile(kernel, (1, self.merged, 1)) * ops.cast(constant(self._mask), kernel.dtype)
         parts = zip(ops.split(x, blocks, axis=-1), ops.split(kernel, blocks, axis=-1), strict=True)
         y = [ops.conv(part, weights, strides=self.strides, padding="valid") for part, weights in parts]
         y = ops.concatenate(y, axis=-1) if blocks > 1 else y[0]

@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from tf_audio_gan.device import at_least
+
 
 def normalised(v, g):
     """The kernel g x v / ||v||, the norm over all axes but the last.
@@ -16,7 +18,7 @@ def normalised(v, g):
     """
     v, g = ops.convert_to_tensor(v), ops.convert_to_tensor(g)
     square = ops.sum(ops.square(v), axis=tuple(range(len(v.shape) - 1)))
-    return v * (g * ops.rsqrt(ops.maximum(square, 1e-12)))
+    return v * (g * ops.rsqrt(at_least(square, 1e-12)))
 
 
 @keras.saving.register_keras_serializable("tf_audio_gan")

@@ -3,6 +3,7 @@
 from keras import ops
 
 from tf_audio_gan.audio.spectral import magnitude, stft
+from tf_audio_gan.device import at_least
 
 # (n_fft, hop_length, win_length) in samples
 FULL_BAND = ((1024, 120, 600), (2048, 240, 1200), (512, 50, 240))
@@ -82,7 +83,7 @@ def _folded(real, fake):
 
 
 def _norm(x, axes):
-    return ops.sqrt(ops.maximum(ops.sum(ops.square(x), axis=axes), 1e-24))
+    return ops.sqrt(at_least(ops.sum(ops.square(x), axis=axes), 1e-24))
 
 
 def _check_shapes(real, fake):

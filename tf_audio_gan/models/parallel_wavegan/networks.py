@@ -6,6 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from tf_audio_gan.device import constant
 from tf_audio_gan.layers.conv_network import ConvNetwork
 
 Conv1D = keras.layers.Conv1D
@@ -44,7 +45,7 @@ class StretchTime(keras.layers.Layer):
     def call(self, x):
         """[batch, time, channels] -> [batch, time x scale, channels]."""
         kernel = ops.convert_to_tensor(self.kernel)
-        weights = ops.matmul(ops.cast(self._sums, kernel.dtype), kernel)  # [3, scale, 1]
+        weights = ops.matmul(ops.cast(constant(self._sums), kernel.dtype), kernel)  # [3, scale, 1]
         before, after = ops.pad(x[:, :-1], ((0, 0), (1, 0), (0, 0))), ops.pad(x[:, 1:], ((0, 0), (0, 1), (0, 0)))
         y = sum(part[:, :, None] * weights[n] for n, part in enumerate((before, x, after)))
         return ops.reshape(y, (ops.shape(x)[0], ops.shape(x)[1] * self.scale, x.shape[2]))
