@@ -19,6 +19,8 @@ _HOMES = {
     "load_recipe": "recipes",
     "from_preset": "models.gan",
     "Sounds": "data.sounds",
+    "MixedSpeech": "data.mixed_speech",
+    "NoisyPairs": "data.noisy_pairs",
     "prepare_sounds": "data.prepare",
     "dataset": "data.tf_sounds",
     "Batches": "data.batches",

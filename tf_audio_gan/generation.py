@@ -73,22 +73,33 @@ def write_previews(model, real, out):
     """Writes what a model makes of given sounds (`AudioGAN.preview`), each beside the sound itself.
 
     Args:
-        model: an `AudioGAN` that answers sounds: a vocoder.
-        real: float32 [n, samples, channels].
-        out: folder, gets real_0.wav, made_0.wav, ... and contact_sheet.png.
+        model: an `AudioGAN` that answers sounds: a vocoder, or one of enhancement.
+        real: float32 [n, samples, channels], as it is trained on; n at most 8.
+        out: folder, gets real_0.wav, made_0.wav, ... (clean_0.wav, noisy_0.wav, enhanced_0.wav, ... of enhancement)
+            and contact_sheet.png.
 
     Returns:
-        Path of the picture: the sounds above, what was made of them below.
+        Path of the picture, each sound beside what was made of it.
     """
-    made, out = model.preview(real), Path(out)
+    sounds, out = _previews(model, real), Path(out)
     with durable.writing(out):
         out.mkdir(parents=True, exist_ok=True)
-        for i, pair in enumerate(zip(real, made, strict=True)):
-            for name, sound in zip(("real", "made"), pair, strict=True):
-                write_audio(out / f"{name}_{i}.wav", sound, model.sample_rate)
-        picture = out / "contact_sheet.png"
-        pictures.comparison_sheet(picture, real, made, model.sample_rate)
+        cells = [(name, i, sounds[name][i]) for i in range(len(real)) for name in sounds]
+        for name, i, sound in cells:
+            write_audio(out / f"{name}_{i}.wav", sound, model.sample_rate)
+        picture, titles = out / "contact_sheet.png", [f"{name} {i}" for name, i, _ in cells]
+        shown = [sound for *_, sound in cells]
+        pictures.contact_sheet(picture, shown, model.sample_rate, titles=titles, columns=2 * len(sounds))
     return picture
+
+
+def _previews(model, real):
+    """{name: mono sounds [n, samples, 1]} of a batch and of what is made of it."""
+    made = model.preview(real)
+    if model.task != "enhancement":
+        return {"real": real, "made": made}
+    heard = real[:, -made.shape[1] :]  # what comes before is context
+    return {"clean": heard[..., :1], "noisy": heard[..., 1:], "enhanced": made}
 
 
 def _remove_earlier(out):
