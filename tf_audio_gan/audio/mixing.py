@@ -4,7 +4,7 @@ import numpy as np
 
 _TIME_CONSTANT, _HANGOVER = 0.03, 0.2  # seconds
 _MARGIN = 15.9  # dB by which the active level lies above its threshold
-_LOWEST, _HIGHEST = -60, 20  # thresholds as powers of two; the recommendation has -15 to -1, for 16 bits
+_POWERS = np.arange(-60, 21)  # of the thresholds, which are those of 2; the recommendation has -15 to -1, for 16 bits
 
 
 class LevelMeter:
@@ -19,7 +19,7 @@ class LevelMeter:
         self._filter = [1 - decay], [1.0, -decay]
         self._states = np.zeros((2, 1))
         self._before = np.zeros(int(np.ceil(_HANGOVER * sample_rate)))
-        self._counts = np.zeros(_HIGHEST - _LOWEST + 1, np.int64)
+        self._counts = np.zeros(len(_POWERS), np.int64)  # of samples by the highest threshold that they reach
         self._energy, self._samples = 0.0, 0
 
     def add(self, block):
@@ -35,8 +35,8 @@ class LevelMeter:
         hangover, known = len(self._before), np.concatenate([self._before, envelope])
         held = maximum_filter1d(known, hangover + 1, origin=(hangover + 1) // 2)[hangover:]
         self._before = known[len(block) :]
-        powers = np.frexp(held[held > 0])[1] - 1  # the largest threshold 2^p that is reached
-        self._counts += np.bincount(np.clip(powers, _LOWEST - 1, _HIGHEST) - (_LOWEST - 1), minlength=_SIZE)[1:]
+        powers = np.frexp(held[held >= 2.0 ** _POWERS[0]])[1] - 1
+        self._counts += np.bincount(np.minimum(powers, _POWERS[-1]) - _POWERS[0], minlength=len(_POWERS))
 
     def result(self):
         """(active level in dBov, activity factor) of what came; (-inf, 0.0) for silence or nothing."""
@@ -45,12 +45,9 @@ class LevelMeter:
         if not len(active) or not self._energy:
             return -np.inf, 0.0
         levels = 10 * np.log10(self._energy / active)
-        above = levels - 20 * np.log10(2.0) * (_LOWEST + np.arange(len(levels)))
+        above = levels - 20 * np.log10(2.0) * _POWERS[: len(levels)]
         level = float(_crossing(above, levels))
         return level, min(1.0, self._energy / self._samples * 10 ** (-level / 10))
-
-
-_SIZE = _HIGHEST - _LOWEST + 2
 
 
 def _crossing(above, levels):

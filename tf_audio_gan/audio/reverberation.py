@@ -34,7 +34,7 @@ def impulse_response(uniform, sample_rate):
 
 
 def reverberate(audio, response):
-    """Audio in a room: float32 ``[samples]``, the convolution up to the end of the audio."""
-    size = 2 ** int(np.ceil(np.log2(len(audio) + len(response))))
-    spectrum = np.fft.rfft(audio.astype(np.float32), size) * np.fft.rfft(response.astype(np.float32), size)
-    return np.fft.irfft(spectrum, size)[: len(audio)].astype(np.float32)
+    """Float32 ``[samples]`` of audio in a room, as long as float ``[samples]`` audio."""
+    from scipy.signal import fftconvolve
+
+    return fftconvolve(np.asarray(audio, np.float32), np.asarray(response, np.float32))[: len(audio)]

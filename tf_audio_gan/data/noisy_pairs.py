@@ -58,7 +58,7 @@ class NoisyPairs(NoisySpeech):
         if not pairs:
             raise ValueError(
                 f"no file of {self.clean.path} has a partner in {self.other.path}: the files of a pair have the same "
-                f"path below their folders. The first: {': '.join((self.clean.skipped + self.other.skipped)[-1])}"
+                f"path below their folders. For example, {': '.join(self.clean.skipped[-1])}"
             )
         lengths = [min(self.clean.clips[a].length, self.other.clips[b].length) for a, b in pairs]
         self.clean = self.clean.subset([a for a, _ in pairs], lengths)
