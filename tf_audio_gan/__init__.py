@@ -14,6 +14,8 @@ _HOMES = {
     "MelGAN": "models.melgan.melgan",
     "MultiBandMelGAN": "models.melgan.melgan",
     "ParallelWaveGAN": "models.parallel_wavegan.parallel_wavegan",
+    "SEGAN": "models.segan.segan",
+    "SEGANPlus": "models.segan.segan",
     "MelFrontEnd": "audio.mel",
     "load_model": "models.gan",
     "load_recipe": "recipes",

@@ -70,36 +70,28 @@ def generate(preset, out, *, n=16, seed=0, interpolate=0, latents=None):
 
 
 def write_previews(model, real, out):
-    """Writes what a model makes of given sounds (`AudioGAN.preview`), each beside the sound itself.
+    """Writes what a model makes of given examples, each beside the example itself.
 
     Args:
-        model: an `AudioGAN` that answers sounds: a vocoder, or one of enhancement.
-        real: float32 [n, samples, channels], as it is trained on; n at most 8.
-        out: folder, gets real_0.wav, made_0.wav, ... (clean_0.wav, noisy_0.wav, enhanced_0.wav, ... of enhancement)
-            and contact_sheet.png.
+        model: an `AudioGAN` that answers sounds: a vocoder or an enhancer.
+        real: float32 [n, length, channels], examples as in training.
+        out: folder, gets a WAV for each of `model.previews`, e.g. real_0.wav, made_0.wav, ... and contact_sheet.png.
 
     Returns:
-        Path of the picture, each sound beside what was made of it.
+        Path of the picture: a row for each example.
     """
-    sounds, out = _previews(model, real), Path(out)
+    previews, out = model.previews(real), Path(out)
+    rows = list(zip(*previews.values(), strict=True))
     with durable.writing(out):
         out.mkdir(parents=True, exist_ok=True)
-        cells = [(name, i, sounds[name][i]) for i in range(len(real)) for name in sounds]
-        for name, i, sound in cells:
-            write_audio(out / f"{name}_{i}.wav", sound, model.sample_rate)
-        picture, titles = out / "contact_sheet.png", [f"{name} {i}" for name, i, _ in cells]
-        shown = [sound for *_, sound in cells]
-        pictures.contact_sheet(picture, shown, model.sample_rate, titles=titles, columns=2 * len(sounds))
+        for i, row in enumerate(rows):
+            for name, sound in zip(previews, row, strict=True):
+                write_audio(out / f"{name}_{i}.wav", sound, model.sample_rate)
+        picture = out / "contact_sheet.png"
+        titles = [f"{name} {i}" for i in range(len(rows)) for name in previews]
+        sounds = [sound for row in rows for sound in row]
+        pictures.contact_sheet(picture, sounds, model.sample_rate, titles=titles, columns=len(previews))
     return picture
-
-
-def _previews(model, real):
-    """{name: mono sounds [n, samples, 1]} of a batch and of what is made of it."""
-    made = model.preview(real)
-    if model.task != "enhancement":
-        return {"real": real, "made": made}
-    heard = real[:, -made.shape[1] :]  # what comes before is context
-    return {"clean": heard[..., :1], "noisy": heard[..., 1:], "enhanced": made}
 
 
 def _remove_earlier(out):
