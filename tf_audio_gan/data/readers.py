@@ -2,7 +2,7 @@
 
 from tf_audio_gan.data.mixed_speech import MixedSpeech
 from tf_audio_gan.data.noisy_pairs import NoisyPairs
-from tf_audio_gan.data.sounds import Sounds
+from tf_audio_gan.data.sounds import Sounds, folder_at
 
 _PAIRED = {"noise": MixedSpeech, "noisy": NoisyPairs}
 _OF_TASK = {"enhancement": tuple(_PAIRED.values())}
@@ -17,19 +17,20 @@ def folders(task, sounds, noise=None, noisy=None):
     """The folders that a reader of the task takes, {its argument: folder}.
 
     Raises:
-        ValueError: enhancement without, or another task with, one of noise and noisy.
+        FileNotFoundError: no such folder.
+        ValueError: enhancement without, or another task with, one of noise and noisy; or a file instead of a folder.
     """
     given = {name: path for name, path in {"noise": noise, "noisy": noisy}.items() if path is not None}
     if task not in _OF_TASK:
         if given:
             raise ValueError(f"{' and '.join(given)} is for models of enhancement; this one is for {task}")
-        return {"path": sounds}
+        return {"path": folder_at(sounds)}
     if len(given) != 1:
         raise ValueError(
             "a model of enhancement learns from clean speech and one of: noise=FOLDER (--noise) of noises to mix into "
             f"it, noisy=FOLDER (--noisy) of the same speech in noise. Received: {' and '.join(given) or 'neither'}"
         )
-    return {"clean": sounds, **given}
+    return {name: folder_at(path) for name, path in {"clean": sounds, **given}.items()}
 
 
 def open_sounds(folders, options, **fixed):
