@@ -53,7 +53,8 @@ class Levels:
         """Energy of the first `end` samples of a clip in a loop."""
         rounds, rest = divmod(end, length)
         step, part = divmod(rest, self._step)
-        return rounds * table[-1] + table[step] + part / self._step * (table[step + 1] - table[step])
+        samples = min(self._step, length - step * self._step)  # the last step may be shorter
+        return rounds * table[-1] + table[step] + part / samples * (table[step + 1] - table[step])
 
     def _each_window(self, number, take):
         """Gives a whole clip to `take` in blocks of `[samples]`; returns whether it could be read."""

@@ -45,16 +45,17 @@ class NoisyPairs(NoisySpeech):
 
     def _match(self):
         """Leaves the clips that have a partner, each as long as the shorter of the two."""
-        partners = _by_name(self.other)
-        pairs = []
+        unusable = {_name(path) for sounds in (self.clean, self.other) for path, _ in sounds.skipped}
+        partners, pairs = _by_name(self.other), []
         for name, mine in _by_name(self.clean).items():
             theirs = partners.pop(name, None)
-            reason = _unusable(self.other, name) if theirs is None else self._mismatch(mine, theirs)
+            reason = _alone(self.other, name in unusable) if theirs is None else self._mismatch(mine, theirs)
             if reason:
                 self.clean.skipped.append((self.clean.clips[mine].path, reason))
             else:
                 pairs.append((mine, theirs))
-        self.other.skipped += [(self.other.clips[n].path, _unusable(self.clean, name)) for name, n in partners.items()]
+        for name, theirs in partners.items():
+            self.other.skipped.append((self.other.clips[theirs].path, _alone(self.clean, name in unusable)))
         if not pairs:
             raise ValueError(
                 f"no file of {self.clean.path} has a partner in {self.other.path}: the files of a pair have the same "
@@ -102,10 +103,9 @@ def _by_name(sounds):
     return found
 
 
-def _unusable(sounds, name):
-    """What to say of a file whose partner is not among the clips of `sounds`."""
-    there = any(_name(path) == name for path, _ in sounds.skipped)
-    return "the other file of the pair cannot be used" if there else f"has no partner in {sounds.path}"
+def _alone(sounds, unusable):
+    """What to say of a file whose partner is not among the clips of `sounds`, or there and unusable."""
+    return "the other file of the pair cannot be used" if unusable else f"has no partner in {sounds.path}"
 
 
 def _name(path):
