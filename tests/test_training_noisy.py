@@ -33,7 +33,11 @@ def unbroken(root, tmp_path_factory):
 
 
 def weights(result):
-    return [np.array(v) for v in [*result.model.variables, *result.model.optimizer.variables] if "means" not in v.path]
+    return [
+        np.array(v.numpy())
+        for v in [*result.model.variables, *result.model.optimizer.variables]
+        if "means" not in v.path
+    ]
 
 
 def test_a_resumed_run_equals_an_unbroken_one(unbroken, root, tmp_path):

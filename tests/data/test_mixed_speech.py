@@ -11,10 +11,10 @@ from tf_audio_gan.audio.reverberation import impulse_response
 
 
 @pytest.fixture
-def noises(write):
-    """Three noises shorter and longer than the speech, one of another rate."""
+def noises(write, rng):
+    """Three noises shorter and longer than the speech, one that grows louder, one of another rate."""
     write("noise/short.wav", seconds=0.2)
-    write("noise/long.wav", seconds=3)
+    write("noise/long.wav", np.linspace(0.1, 0.5, 48000) * rng.uniform(-1, 1, 48000))
     write("noise/deep/other.wav", seconds=1, rate=48000)
 
 
