@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tf_audio_gan.audio.cross_fade import hann_rise
+
 
 @dataclass(frozen=True)
 class Group:
@@ -137,8 +139,3 @@ class CrossFade:
         self.behind = right[-1:]
         joined = left * self.rising + before * (1 - self.rising)
         return np.concatenate([joined, self.behind] if last else [joined]).reshape(-1)
-
-
-def hann_rise(hop):
-    """The rising half of a periodic Hann window of two hops: float32 [hop]; with its mirror image it adds up to 1."""
-    return (0.5 - 0.5 * np.cos(np.pi * np.arange(hop) / hop)).astype("float32")

@@ -6,10 +6,12 @@ import numpy as np
 from keras import ops
 
 from tf_audio_gan import backend
+from tf_audio_gan.audio.cross_fade import cross_faded, half_frames
 from tf_audio_gan.audio.emphasis import DeEmphasis, Emphasis, check_coefficient, de_emphasis, pre_emphasis
 from tf_audio_gan.chunking import CrossFade, half_overlapping
 from tf_audio_gan.losses.adversarial import objective as find_objective
 from tf_audio_gan.losses.spectral import complex_stft
+from tf_audio_gan.models.gan import Signature
 from tf_audio_gan.models.one_pass import OnePassGAN
 
 OBJECTIVES = {"lsgan": 2.0, "hinge": 1.0}  # factor of the discriminator's term: SEGAN's least squares are not halved
@@ -231,3 +233,56 @@ class Enhancer(OnePassGAN):
     def save_to_preset(self, folder, metadata=None, discriminator=True):
         """As `AudioGAN.save_to_preset`; a discriminator that no training reaches is left out."""
         super().save_to_preset(folder, metadata, discriminator and self.discriminator_start < math.inf)
+
+    def enhanced(self, audio):
+        """Audio [batch, samples, 1] of any length -> the same enhanced, in one graph: `enhance` within rounding.
+
+        The graph's memory is that of a few groups of windows, and of the audio.
+        """
+        samples = ops.shape(audio)[1]
+        count = ops.maximum(-(-samples // self.hop) - 1, 1)
+        groups = -(-count // GROUP)
+        size = -(-count // groups)  # windows in a group: as many in each, so that few are of padding
+        emphasised = pre_emphasis(ops.cast(audio, "float32"), self.pre_emphasis)
+        made = self._grouped(half_frames(emphasised, self.hop, groups * size), groups, size)
+        return de_emphasis(cross_faded(made, count)[:, :samples], self.pre_emphasis)
+
+    def _grouped(self, frames, groups, size):
+        """Windows of each signal, [batch, groups x size, window], enhanced group by group."""
+        frames = ops.transpose(ops.reshape(frames, (-1, groups, size, self.window)), (1, 0, 2, 3))
+
+        def one(given):
+            number, frames = given
+            latents = self.latents(ops.zeros(1, "int64"), number * size, size)
+            if latents is not None:
+                latents = ops.tile(latents, (ops.shape(frames)[0], 1, 1))
+            made = self.ema_generator(ops.reshape(frames, (-1, self.window, 1)), latents)
+            return ops.reshape(made, (-1, size, self.window))
+
+        made = ops.map(one, (ops.arange(groups, dtype="int32"), frames))
+        return ops.reshape(ops.transpose(made, (1, 0, 2, 3)), (-1, groups * size, self.window))
+
+    def signatures(self):
+        """Windows with latents or a seed, and signals of any length (to and from WAV files, added by the export).
+
+        Latents are an input of the default signature, so that it is a plain function of its inputs, which LiteRT and
+        ONNX can hold, too. They are as many numbers as a window's samples; `from_seed` spares clients sending them.
+        """
+        noisy = {"noisy": ((None, self.window, 1), "float32")}
+        whole = Signature(
+            {"audio": ((None, None, 1), "float32")}, lambda audio: {"audio": self.enhanced(audio)}, wav="wav_to_wav",
+            steps=2 * self.window + self.hop // 2,
+        )  # fmt: skip
+        if not self.latent_shape:
+            return {"serving_default": Signature(noisy, lambda noisy: {"audio": self(noisy)}), "enhance": whole}
+        return {
+            "serving_default": Signature(
+                {**noisy, "latents": ((None, *self.latent_shape), "float32")},
+                lambda noisy, latents: {"audio": self(noisy, latents)},
+            ),
+            "from_seed": Signature(
+                {**noisy, "seed": ((None,), "int64")},
+                lambda noisy, seed: {"audio": self(noisy, self.latents(seed))},
+            ),
+            "enhance": whole,
+        }
