@@ -1,11 +1,13 @@
 """How many examples the input pipeline gives, alone: each decoder on a folder, and prepared shards.
 
-    python benchmarks/input_pipeline.py [FOLDER] [--train]
+    python benchmarks/input_pipeline.py [FOLDER] [--noise FOLDER] [--train]
 
 Without a folder, 400 synthetic 16-bit WAV files of 1 to 6 seconds at 16 kHz are made. Each row runs in a process of its
 own: batches of 64 examples of 16384 samples through `tf_audio_gan.dataset`, first after opening (cold: each file is
 decoded when it is first drawn), then over the next batches (warm). Ratios are to the first row; cores are CPU seconds
-over wall seconds. Where torch is installed, one row is its DataLoader (two workers) with librosa.
+over wall seconds. Where torch is installed, one row is its DataLoader (two workers) with librosa. Two rows mix noise
+into the sounds as the training of enhancement does (`MixedSpeech`; white noise without --noise), the second with every
+example in a room; a file's level is measured when it is first drawn.
 
 With --train, a WaveGAN of the paper's size (d = 64) takes steps of a small batch on the same sounds, and so does one of
 d = 8: the examples a second that they use, and the share of their time that was spent waiting for the next batch.
@@ -25,6 +27,7 @@ import numpy as np
 BATCH, LENGTH, COLD, WARM = 64, 16384, 20, 200
 TRAINED = {64: (2, 1), 8: (16, 10)}  # d: (batch size, steps)
 TORCH = "torch DataLoader, librosa"
+MIXED = {"mixed with noise": 0.0, "mixed with noise, in rooms": 1.0}  # row: reverberation
 
 
 def synthesise(folder):
@@ -42,6 +45,16 @@ def measure(folder, decoder, cache_mb):
 
     begin = time.perf_counter()
     sounds = Sounds(folder, decoder=decoder, cache_mb=cache_mb, progress=False)
+    opened = time.perf_counter() - begin
+    drain(len(sounds), opened, iter(dataset(sounds, BATCH)))
+
+
+def measure_mixed(folder, noise, reverberation):
+    """Pairs of clean and noisy speech."""
+    from tf_audio_gan import MixedSpeech, dataset
+
+    begin = time.perf_counter()
+    sounds = MixedSpeech(folder, noise, reverberation=reverberation, length=LENGTH + 1, progress=False)
     opened = time.perf_counter() - begin
     drain(len(sounds), opened, iter(dataset(sounds, BATCH)))
 
@@ -116,8 +129,8 @@ def measure_training(folder, dim):
     print(json.dumps({"batch": batch_size, "rate": rate, "seconds": wall / steps, "waited": waited / wall}))
 
 
-def run_row(folder, decoder, cache_mb):
-    command = [sys.executable, __file__, str(folder), "--row", decoder, "--cache-mb", str(cache_mb)]
+def run_row(folder, decoder, cache_mb, *options):
+    command = [sys.executable, __file__, str(folder), "--row", decoder, "--cache-mb", str(cache_mb), *options]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         return {"error": done.stderr.strip().splitlines()[-1]}
@@ -147,12 +160,16 @@ def table(rows):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", nargs="?", type=Path)
+    parser.add_argument("--noise", type=Path, help="a folder of noise recordings")
     parser.add_argument("--row", help=argparse.SUPPRESS)
     parser.add_argument("--cache-mb", type=int, default=512, help=argparse.SUPPRESS)
     parser.add_argument("--train", action="store_true", help="also what training uses, and whether it waits")
     arguments = parser.parse_args()
     if arguments.row == TORCH:
         measure_torch(arguments.folder)
+        return
+    if arguments.row in MIXED:
+        measure_mixed(arguments.folder, arguments.noise, MIXED[arguments.row])
         return
     if (arguments.row or "").isdecimal():
         measure_training(arguments.folder, int(arguments.row))
@@ -178,6 +195,11 @@ def main():
             rows[f"folder, {decoder}"] = run_row(folder, decoder, 512)
             rows[f"folder, {decoder}, no cache"] = run_row(folder, decoder, 0)
         rows["prepared shards"] = run_row(Path(temporary) / "shards", "soundfile", 0)
+        noise = arguments.noise or Path(temporary) / "noise"
+        if not arguments.noise:
+            noise.mkdir()
+            synthesise(noise)
+        rows |= {name: run_row(folder, name, 512, "--noise", str(noise)) for name in MIXED}
         rows[TORCH] = run_row(folder, TORCH, 0)
         table(rows)
         if arguments.train:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tf_audio_gan.chunking import windows
+from tf_audio_gan.chunking import CrossFade, half_overlapping, windows
 
 
 def network(frames, reach=3, factor=4):
@@ -53,3 +53,47 @@ def test_nothing_and_nonsense():
     assert list(windows([], 4, 1)) == [] == list(windows([np.zeros(0)], 4, 1))
     with pytest.raises(ValueError, match="at least 1"):
         list(windows([np.zeros(3)], 0, 1))
+
+
+def joined(parts, hop, count, network=lambda frames, first: frames):
+    """What `network` makes of half-overlapping frames, cross-faded; and the lengths in which it leaves."""
+    fade, found = CrossFade(hop), []
+    for group in half_overlapping(parts, hop, count):
+        found.append(fade(network(group.frames, group.first), group.last)[: len(group.samples)])
+    return np.concatenate(found), [len(part) for part in found]
+
+
+@pytest.mark.parametrize("length", [1, 4, 5, 8, 9, 12, 13, 16, 17, 40, 43])
+@pytest.mark.parametrize("count", [1, 2, 3, 100])
+def test_frames_join_to_the_signal_of_any_length(length, count):
+    signal = np.random.default_rng(length).standard_normal(length).astype("float32")
+    found, lengths = joined([signal], 4, count)
+    np.testing.assert_allclose(found, signal, atol=1e-6)
+    assert all(n == 4 * count for n in lengths[:-1]), "a group leaves a hop for each of its frames"
+
+
+def test_the_fade_is_hanns_over_neighbours_and_none_at_the_ends():
+    """Frame k of a network that answers k: between k - 1 and k the weight of k is sin^2."""
+    found, _ = joined([np.ones(21, "float32")], 4, 2, lambda x, first: x * (first + 1.0 + np.arange(len(x))[:, None]))
+    rise = np.sin(np.pi * np.arange(4) / 8) ** 2
+    expected = np.concatenate([np.ones(4), *(k + rise for k in (1, 2, 3, 4)), [5.0]])
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def test_the_blocks_of_a_signal_do_not_matter_and_a_group_leaves_when_it_can():
+    signal, arrived = np.random.default_rng(0).standard_normal(43).astype("float32"), []
+
+    def one_by_one():
+        for i in range(43):
+            arrived.append(i)
+            yield signal[i : i + 1]
+
+    whole, pieces = list(half_overlapping([signal], 4, 2)), []
+    for group in half_overlapping(one_by_one(), 4, 2):
+        pieces.append((group, len(arrived)))
+    assert [n for _, n in pieces] == [13, 21, 29, 37, 43]
+    for a, (b, _) in zip(whole, pieces, strict=True):
+        assert (a.first, a.last) == (b.first, b.last)
+        np.testing.assert_array_equal(a.frames, b.frames)
+        np.testing.assert_array_equal(a.samples, b.samples)
+    assert list(half_overlapping([np.zeros(0)], 4, 2)) == []

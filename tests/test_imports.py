@@ -40,8 +40,8 @@ def level(parts):
         return None
     if parts[0] == "models" and len(parts) > 1 and (PACKAGE / "models" / parts[1]).is_dir():
         return 3
-    if parts[0] == "models" and parts[1:2] == ["vocoder"]:
-        return 2.5
+    if parts[0] == "models":
+        return {"one_pass": 2.25, "vocoder": 2.5, "enhancer": 2.5}.get("".join(parts[1:2]), LEVELS["models"])
     return LEVELS[parts[0]]
 
 

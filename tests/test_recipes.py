@@ -34,6 +34,13 @@ def test_a_file_says_the_same_again(tmp_path):
             r"recipe.toml: \[model\]: unknown key lenght. Known: name, sample_rate, ",
         ),
         ('[model]\nname = "wavegan"\n[data]\nlength = 3', r"\[data\]: unknown key length. Known: crop"),
+        ('[model]\nname = "wavegan"\n[data]\nsnr = [0]', r"\[data\]: unknown key snr. Known: crop, normalize, labels"),
+        (
+            '[model]\nname = "segan"\n[data]\nlabels = "folder"',
+            r"unknown key labels. Known: snr, gain, reverberation, crop, normalize, weighting, decoder, cache_mb, seed",
+        ),
+        ('[model]\nname = "segan"\n[data]\nsnr = 5', "snr must be a list. Received: 5"),
+        ('[model]\nname = "segan"\n[data]\nreverberation = true', "reverberation must be a number. Received: True"),
         ('[model]\nname = "wavegan"\n[train]\nlr = 3', r"\[train\]: unknown key lr. Known: batch_size, steps"),
         ('[model]\nname = "wavegan"\n[train]\nsteps = 0', r"steps must be a whole number from 1. Received: 0"),
         ('[model]\nname = "wavenet"', "no model called 'wavenet'. Models: wavegan"),

@@ -1,12 +1,32 @@
-"""Long signals in windows with exact overlap: a network of finite receptive field gives what one pass would give.
+"""Long signals in windows: with exact overlap, or half overlapping and cross-faded.
 
-Memory is flat: a window, whatever the length of the signal. The same code serves arrays that are there as a whole and
-frames that are still arriving.
+A network of finite receptive field gives with `windows` what one pass would give; one that sees windows of a fixed
+length needs `half_overlapping` and `CrossFade`. Memory is flat: a window, whatever the length of the signal. The same
+code serves arrays that are there as a whole and frames that are still arriving.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
+
+from tf_audio_gan.audio.cross_fade import hann_rise
+
+
+@dataclass(frozen=True)
+class Group:
+    """Successive frames of a signal, each of two hops, which overlap by one.
+
+    Attributes:
+        frames: float32 [n, 2 hop]; zeros behind the signal's end.
+        first: number of the first frame, from the signal's start.
+        samples: the signal from there on: n hops, in the last group all that is left.
+        last: whether the signal ends in it.
+    """
+
+    frames: np.ndarray
+    first: int
+    samples: np.ndarray
+    last: bool
 
 
 @dataclass(frozen=True)
@@ -70,3 +90,52 @@ def _advance(held, start, before, count, overlap):
     done = before + count
     kept = min(overlap, done)
     return start + count, kept, held[done - kept :]
+
+
+def half_overlapping(parts, hop, count):
+    """Cuts a signal into frames of two hops that overlap by one, `count` of them at a time.
+
+    A group leaves when `count + 1` hops have arrived and one sample more: only then it is known not to be the last.
+
+    Args:
+        parts: iterable of float32 [samples] that make up the signal; any lengths, also 0.
+        hop: samples.
+        count: frames in a group, at least 1; the last may have fewer.
+
+    Yields:
+        `Group`, in order; none for an empty signal.
+    """
+    held, first = np.zeros(0, "float32"), 0
+    for part in parts:
+        held = np.concatenate([held, part])
+        while len(held) > (count + 1) * hop:
+            yield Group(_frames(held, hop, count), first, held[: count * hop], False)
+            held, first = held[count * hop :], first + count
+    if len(held):
+        yield Group(_frames(held, hop, max(1, -(-len(held) // hop) - 1)), first, held, True)
+
+
+def _frames(samples, hop, count):
+    samples = samples[: (count + 1) * hop]
+    hops = np.pad(samples, (0, (count + 1) * hop - len(samples))).reshape(-1, hop)
+    return np.concatenate([hops[:-1], hops[1:]], axis=1)
+
+
+class CrossFade:
+    """Joins frames of two hops that overlap by one: Hann weights, which add up to 1; the signal's ends are not faded.
+
+    Args:
+        hop: samples.
+    """
+
+    def __init__(self, hop):
+        self.rising, self.behind = hann_rise(hop), None
+
+    def __call__(self, frames, last):
+        """Frames [n, 2 hop] -> [n hop], the last ones [(n + 1) hop], of what was given since the start."""
+        hop = len(self.rising)
+        left, right = frames[:, :hop], frames[:, hop:]
+        before = np.concatenate([left[:1] if self.behind is None else self.behind, right[:-1]])
+        self.behind = right[-1:]
+        joined = left * self.rising + before * (1 - self.rising)
+        return np.concatenate([joined, self.behind] if last else [joined]).reshape(-1)

@@ -70,24 +70,27 @@ def generate(preset, out, *, n=16, seed=0, interpolate=0, latents=None):
 
 
 def write_previews(model, real, out):
-    """Writes what a model makes of given sounds (`AudioGAN.preview`), each beside the sound itself.
+    """Writes what a model makes of given examples, each beside the example itself.
 
     Args:
-        model: an `AudioGAN` that answers sounds: a vocoder.
-        real: float32 [n, samples, channels].
-        out: folder, gets real_0.wav, made_0.wav, ... and contact_sheet.png.
+        model: an `AudioGAN` that answers sounds: a vocoder or an enhancer.
+        real: float32 [n, length, channels], examples as in training.
+        out: folder, gets a WAV for each of `model.previews`, e.g. real_0.wav, made_0.wav, ... and contact_sheet.png.
 
     Returns:
-        Path of the picture: the sounds above, what was made of them below.
+        Path of the picture: a row for each example.
     """
-    made, out = model.preview(real), Path(out)
+    previews, out = model.previews(real), Path(out)
+    rows = list(zip(*previews.values(), strict=True))
     with durable.writing(out):
         out.mkdir(parents=True, exist_ok=True)
-        for i, pair in enumerate(zip(real, made, strict=True)):
-            for name, sound in zip(("real", "made"), pair, strict=True):
+        for i, row in enumerate(rows):
+            for name, sound in zip(previews, row, strict=True):
                 write_audio(out / f"{name}_{i}.wav", sound, model.sample_rate)
         picture = out / "contact_sheet.png"
-        pictures.comparison_sheet(picture, real, made, model.sample_rate)
+        titles = [f"{name} {i}" for i in range(len(rows)) for name in previews]
+        sounds = [sound for row in rows for sound in row]
+        pictures.contact_sheet(picture, sounds, model.sample_rate, titles=titles, columns=len(previews))
     return picture
 
 

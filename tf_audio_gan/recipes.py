@@ -7,15 +7,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tf_audio_gan import backend, durable, models
+from tf_audio_gan.data.readers import readers
 from tf_audio_gan.data.resident import SHARE
-from tf_audio_gan.data.sounds import Sounds
 
 POLICIES = {"float32": "float32", "tf32": "float32", "bfloat16": "mixed_bfloat16"}
 _WITHOUT_DEFAULT = {"name": str, "strides": list, "labels": str, "learning_rate": float, "mel_discriminator": str}
 _IN_WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text", list: "a list"}
 _IN_WORDS[tuple] = _IN_WORDS[list]
 _TEXT_OR_TABLE = ("front_end",)
-_FROM_MODEL = ("sample_rate", "length", "channels")
+_NOT_DATA = ("sample_rate", "length", "channels", "progress")  # of readers; the first three are the model's
 
 
 @dataclass
@@ -63,7 +63,8 @@ class Recipe:
 
     Attributes:
         model: keywords of the model's class, and its `name`.
-        data: keywords of `Sounds`, but for the sample rate, length and channels, which are the model's.
+        data: keywords of `Sounds`, for models of enhancement of `MixedSpeech` and `NoisyPairs`, but for the sample
+            rate, length and channels, which are the model's.
         train: `TrainOptions`.
     """
 
@@ -131,11 +132,12 @@ def _check(tables, where):
     kind = models.model_class(model["name"])
     _known_keys(model, ("name", *_keywords(kind)), f"{where}: [model]")
     data = dict(tables.get("data", {}))
-    _known_keys(data, [k for k in _keywords(Sounds) if k not in (*_FROM_MODEL, "path", "progress")], f"{where}: [data]")
+    known = _data_options(kind.task)
+    _known_keys(data, list(known), f"{where}: [data]")
     train = dict(tables.get("train", {}))
     _known_keys(train, list(vars(TrainOptions())), f"{where}: [train]")
     _check_types(model, _defaults(kind), f"{where}: [model]")
-    _check_types(data, _defaults(Sounds), f"{where}: [data]")
+    _check_types(data, known, f"{where}: [data]")
     _check_types(train, vars(TrainOptions()), f"{where}: [train]")
     return Recipe(model, data, TrainOptions(**train))
 
@@ -146,6 +148,14 @@ def _parameters(kind):
     for base in reversed([b for b in kind.__mro__ if b is kind or b.__name__ in models.MODELS.values()]):
         found |= inspect.signature(base.__init__).parameters
     return {name: p for name, p in found.items() if name != "self" and p.kind is not p.VAR_KEYWORD}
+
+
+def _data_options(task):
+    """{keyword: default} of the [data] table: what the readers of the task take."""
+    found = {}
+    for reader in readers(task):
+        found |= reader.__init__.__kwdefaults__
+    return {name: default for name, default in found.items() if name not in _NOT_DATA}
 
 
 def _defaults(kind):

@@ -11,23 +11,24 @@ _FIXED = {"model": None, "data": None, "train": ("batch_size",)}  # what a run c
 _FREE = ("decoder", "cache_mb")  # how sounds are read, not which
 
 
-def check(run_dir, recipe, sounds):
+def check(run_dir, recipe, folders):
     """Refuses a folder that cannot be, or go on as, this run's.
 
     Args:
         run_dir: pathlib.Path.
         recipe: `Recipe`.
-        sounds: the folder to train on.
+        folders: those to train on.
 
     Raises:
         ValueError: the run would train on what it writes; the folder holds something else; another recipe.
     """
-    here, there = run_dir.resolve(), Path(sounds).resolve()
-    if here == there or there in here.parents:
-        raise ValueError(
-            f"the run folder {run_dir} lies in the folder of sounds {sounds}: the run would train on what it "
-            "generates. Choose a --run-dir outside of it."
-        )
+    for folder in folders:
+        here, there = run_dir.resolve(), Path(folder).resolve()
+        if here == there or there in here.parents:
+            raise ValueError(
+                f"the run folder {run_dir} lies in the folder of sounds {folder}: the run would train on what it "
+                "generates. Choose a --run-dir outside of it."
+            )
     before = _read(run_dir)
     if before is None:
         if run_dir.exists() and (not run_dir.is_dir() or any(run_dir.iterdir())):
@@ -49,12 +50,11 @@ def start(run_dir, recipe, data):
     Args:
         run_dir: pathlib.Path, made where missing.
         recipe: `Recipe`.
-        data: `Sounds`.
+        data: `Sounds`, or another reader.
     """
     with durable.writing(run_dir):
         run_dir.mkdir(parents=True, exist_ok=True)
-    facts = {"fingerprint": data.fingerprint, "clips": len(data), "seconds": round(data.seconds, 3)}
-    before, now = _read(run_dir), {"format": 1, "recipe": _plain(recipe), "data": facts}
+    before, now = _read(run_dir), {"format": 1, "recipe": _plain(recipe), "data": data.facts}
     if before and before["data"].get("fingerprint") != data.fingerprint:
         print(f"warning: the sounds have changed since {run_dir} was started; the run goes on with the new ones")
     old, new = (before or now)["recipe"]["train"], now["recipe"]["train"]

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import keras
 
-from tf_audio_gan import backend, distribution, durable, generation, run_folder
+from tf_audio_gan import backend, distribution, durable, generation, models, run_folder
 from tf_audio_gan.callbacks import Checkpoints, Log, Progress, Stop, Summaries
-from tf_audio_gan.data.sounds import Sounds
+from tf_audio_gan.data.readers import folders, open_sounds
 from tf_audio_gan.health import Diversity, Health
 from tf_audio_gan.recipes import load_recipe
 
@@ -41,8 +41,8 @@ class Training:
 
 
 def train(
-    recipe, sounds, run_dir, *, steps=None, max_minutes=None, seed=None, precision=None, decoder=None, devices=None,
-    progress=True,
+    recipe, sounds, run_dir, *, noise=None, noisy=None, steps=None, max_minutes=None, seed=None, precision=None,
+    decoder=None, devices=None, progress=True,
 ):  # fmt: skip
     """Trains a model on a folder of sounds, or goes on where an earlier call on the same run_dir stopped.
 
@@ -52,7 +52,10 @@ def train(
 
     Args:
         recipe: see `recipes.load_recipe`.
-        sounds: folder of audio, or of shards made by `prepare_sounds`; run_dir must not lie in it.
+        sounds: folder of audio, or of shards made by `prepare_sounds`; run_dir must not lie in it. For a model of
+            enhancement: clean speech, and one of the next two.
+        noise: folder of noise to mix into it, audio or shards (`MixedSpeech`).
+        noisy: folder of the same speech in noise, audio or shards (`NoisyPairs`).
         run_dir: gets run.json, recipe.toml, log.csv, logs/ (TensorBoard), checkpoints/, preset/, generated/,
             contact_sheet.png.
         steps: generator steps in all, instead of the recipe's.
@@ -69,8 +72,9 @@ def train(
         `Training`.
 
     Raises:
-        ValueError: the recipe has unknown keys, run_dir belongs to another recipe or process, no sound can be used, a
-            device is not there, or the batch does not divide.
+        ValueError: the recipe has unknown keys, a model of enhancement gets no noise or another gets some, run_dir
+            belongs to another recipe or process, no sound can be used, a device is not there, or the batch does not
+            divide.
         RuntimeError: another machine was lost.
     """
     backend.require_training()
@@ -81,23 +85,25 @@ def train(
         recipe.data["decoder"] = decoder
     options = {"steps": steps, "precision": precision}
     recipe.train = replace(recipe.train, **{k: v for k, v in options.items() if v is not None})
+    sources = folders(models.model_class(recipe.model["name"]).task, sounds, noise, noisy)
     replicas = distribution.Replicas(devices)
     distribution.check_batch_size(recipe.train.batch_size, replicas.count)
     tf32 = recipe.train.precision == "tf32"
     with replicas.peers(), backend.float32_arithmetic(tf32):
-        return _train(recipe, sounds, run_dir, max_minutes, progress and replicas.chief, replicas)
+        return _train(recipe, sources, run_dir, max_minutes, progress and replicas.chief, replicas)
 
 
-def _train(recipe, sounds, run_dir, max_minutes, progress, replicas):
+def _train(recipe, sources, run_dir, max_minutes, progress, replicas):
     if replicas.chief:
-        run_folder.check(run_dir, recipe, sounds)
+        run_folder.check(run_dir, recipe, sources.values())
     with replicas.scope():
         model = recipe.build_model()
         model.compile(*model.optimizers(recipe.train.learning_rate))
     shape = {name: getattr(model, name) for name in ("sample_rate", "length", "channels")}
-    data = Sounds(sounds, **shape, progress=progress, **recipe.data)
+    data, unused = open_sounds(sources, recipe.data, **shape, progress=progress)
     if progress:
-        print(f"{data.summary()}\n{_where(recipe.train.precision)}", flush=True)
+        note = f"not used here: [data] {', '.join(unused)}\n" if unused else ""
+        print(f"{data.summary()}\n{note}{_where(recipe.train.precision)}", flush=True)
     if not replicas.chief:
         return _run(model, data, recipe, run_dir, max_minutes, progress, replicas)
     run_folder.start(run_dir, recipe, data)
@@ -223,6 +229,6 @@ def _metadata(recipe, data, step):
     return {
         "steps": step,
         "recipe": recipe.tables(),
-        "data": {"clips": len(data), "seconds": round(data.seconds, 3), "fingerprint": data.fingerprint},
+        "data": data.facts,
         f"{library}_version": version,
     }

@@ -49,6 +49,26 @@ def test_from_sounds_to_a_saved_model(command, places):
     assert f"tf-audio-gan serve {places / 'exported' / 'hits'}" in out
 
 
+def test_an_enhancer_trains_on_speech_and_noise(command, places, tmp_path):
+    lines = [
+        "[model]",
+        'name = "segan_plus"',
+        "window = 64",
+        "stft_resolutions = [[32, 8, 32]]",
+        "filters = [2]",
+        "adversarial = 0.0",
+    ]
+    lines += ["[data]", "snr = [0, 10]", "[train]", "batch_size = 2"]
+    (tmp_path / "recipe.toml").write_text("\n".join(lines))
+    write_drum_hits(tmp_path / "noise", 3, seed=5)
+    words = ("train", tmp_path / "recipe.toml", places / "sounds", "--noise", tmp_path / "noise", "--steps", 2)
+    status, out, _ = command(*words, "--run-dir", tmp_path / "run")
+    assert status == 0 and "finished at step 2" in out and str(places / "sounds" / "broken.flac") in out
+    assert f"Mixed with noise of {tmp_path / 'noise'}: 3 sounds, 0.0 minutes, at 0 to 10 dB" in out
+    assert f"tf-audio-gan enhance {tmp_path / 'run' / 'preset'} in.wav --out more" in out
+    assert json.loads((tmp_path / "run" / "preset" / "metadata.json").read_text())["data"]["snr"] == [0.0, 10.0]
+
+
 def test_version_and_help(command):
     assert command("--version")[:2] == (0, "tf-audio-gan 0.1.0\n")
     for name in ("prepare", "train", "generate", "export", "serve", "demo"):
@@ -94,6 +114,11 @@ WRONG = [  # command with {b} for the base folder, what it must say
     ("train wavegan {b}/sounds --run-dir {b}/r --precision half", "half"),
     ("generate {preset} --out {b}/o --seed 99999999999999999999", "64 bits"),
     ("generate {preset} --out {b}/o --latents {b}/none.npy", "none.npy"),
+    ("train segan_plus {b}/sounds --run-dir {b}/r", "one of: noise=FOLDER (--noise)"),
+    ("train segan_plus {b}/sounds --noise {b}/nowhere --run-dir {b}/r", "no folder at"),
+    ("train segan_plus {b}/sounds --noise {b}/empty --run-dir {b}/empty/r", "lies in the folder of sounds"),
+    ("train segan_plus {b}/sounds --noise {b}/empty --noisy {b}/empty --run-dir {b}/r", "Received: noise and noisy"),
+    ("train wavegan {b}/sounds --noise {b}/empty --run-dir {b}/r", "noise is for models of enhancement"),
     ("export {preset} {b}/e --version 1208925819614629174706176", "below 2^63"),
 ]
 

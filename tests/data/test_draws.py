@@ -41,5 +41,14 @@ def test_fractions_are_uniform_and_belong_to_the_example():
     assert abs(np.histogram(all_of_them, 10, (0, 1))[0] - 2000).max() < 200
 
 
+def test_an_example_has_an_endless_row_of_its_own():
+    draws = Draws(10, 5)
+    rows = np.stack([draws.own(example, 500) for example in range(40)])
+    np.testing.assert_array_equal(draws.own(7, 20), rows[7, :20])
+    assert len(np.unique(rows)) == rows.size and not np.isin(draws.fractions(0, 100), rows).any()
+    assert abs(np.histogram(rows, 10, (0, 1))[0] - 2000).max() < 200
+    assert np.abs(np.corrcoef(rows) - np.eye(40)).max() < 0.25
+
+
 PINNED_ORDER = [0, 2, 9, 1, 8, 5, 4, 3, 6, 7]
 PINNED_FRACTIONS = [0.09156485321371732, 0.9952812491864403, 0.648928877421278]

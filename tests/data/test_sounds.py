@@ -166,5 +166,8 @@ def test_a_subset_is_those_clips_and_nothing_else(folder):
         (row,) = [i for i in range(12) if np.array_equal(whole[i], sound)]
         assert labels[row] == number
     assert len({sound.tobytes() for sound in audio}) == 3
+    shorter = sounds.subset([7, 2], lengths=[900, 1000])
+    assert shorter.seconds == 1900 / 16000 and shorter.rates == [sounds.rates[7], sounds.rates[2]] == [22050, 16000]
+    assert not shorter.batch(0, 2)[0][:, 1000:].any()
     with pytest.raises(ValueError, match="needs at least one of its 12 clips"):
         sounds.subset([])

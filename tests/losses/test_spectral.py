@@ -5,7 +5,7 @@ import pytest
 from keras import ops
 
 from tf_audio_gan import backend
-from tf_audio_gan.losses.spectral import FULL_BAND, SUB_BAND, mel_l1, mel_l2, multi_resolution_stft
+from tf_audio_gan.losses.spectral import FULL_BAND, SUB_BAND, complex_stft, mel_l1, mel_l2, multi_resolution_stft
 
 # kan-bayashi's MultiResolutionSTFTLoss() on two sounds, (batch, samples)
 PEER = np.load(Path(__file__).parents[1] / "fixtures" / "multi_resolution_stft_loss.npz")
@@ -84,3 +84,51 @@ def test_shapes_that_would_broadcast_are_refused():
         multi_resolution_stft(REAL[..., 0], FAKE[..., 0])
     with pytest.raises(ValueError, match="FFT of 2048 .* needs 1025 samples or more. Received: 1024"):
         multi_resolution_stft(REAL[:, :1024], FAKE[:, :1024])
+
+
+def complex_by_hand(real, fake, power, resolutions, compression):
+    """[batch, samples, 1] by numpy's FFT of every frame, in float64."""
+
+    def parts(audio, n_fft, hop, win):
+        window = np.sin(np.pi * np.arange(win) / win) ** 2
+        left = (n_fft - win) // 2
+        window = np.pad(window, (left, n_fft - win - left))
+        frames = [audio[:, i : i + n_fft, 0] * window for i in range(0, audio.shape[1] - n_fft + 1, hop)]
+        s = np.fft.rfft(np.stack(frames, 1).astype("float64")) / np.sqrt((window**2).sum())
+        m = np.sqrt(np.abs(s) ** 2 + 1e-8)
+        s = s * m ** (compression - 1)
+        return s.real, s.imag, m**compression
+
+    found = []
+    for resolution in resolutions:
+        pairs = zip(parts(real, *resolution), parts(fake, *resolution), strict=True)
+        re, im, mag = (np.mean(np.abs(a - b) ** power) for a, b in pairs)
+        found.append((re + im, mag))
+    return np.mean(found, axis=0)
+
+
+@pytest.mark.parametrize("power", [1, 2])
+@pytest.mark.parametrize("resolutions", [((512, 128, 512),), ((400, 100, 400), (256, 64, 200))])
+@pytest.mark.parametrize("compression", [1.0, 0.3])
+def test_complex_stft_equals_its_formula(power, resolutions, compression):
+    found = values(complex_stft(REAL, FAKE, power, resolutions, compression))
+    np.testing.assert_allclose(found, complex_by_hand(REAL, FAKE, power, resolutions, compression), rtol=2e-5)
+
+
+def test_bins_have_the_scale_of_samples(rng):
+    """White noise of deviation 0.1 against silence: the powers of both parts add up to its variance."""
+    noise = 0.1 * rng.normal(size=(4, 16384, 1))
+    parts, _ = values(complex_stft(np.zeros_like(noise), noise, power=2))
+    assert parts == pytest.approx(0.01, rel=0.05)
+
+
+@pytest.mark.parametrize("compression", [1.0, 0.3])
+def test_complex_stft_has_a_gradient_at_silence(compression):
+    silence = np.zeros_like(REAL)
+    for power in (1, 2):
+        loss = lambda x: sum(complex_stft(REAL, x, power, compression=compression))  # noqa: B023, E731
+        slope = ops.convert_to_numpy(backend.input_gradient(loss, silence))
+        assert np.isfinite(slope).all() and slope.any()
+        assert values(complex_stft(REAL, REAL, power, compression=compression)) == [0, 0]
+    with pytest.raises(ValueError, match="power must be 1 or 2. Received: power=3"):
+        complex_stft(REAL, FAKE, 3)

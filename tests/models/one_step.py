@@ -30,6 +30,9 @@ def sounds(model, n, seed):
     """What a model makes, whatever it makes it of: float32 [n, samples, channels], sound i of seed + i."""
     if model.task == "generation":
         return model.generate(n, seed=seed)
+    if model.task == "enhancement":
+        noisy = [np.random.default_rng(seed + i).uniform(-0.5, 0.5, (2 * model.window + 9, 1)) for i in range(n)]
+        return np.stack([model.enhance(sound, seed=seed + i) for i, sound in enumerate(noisy)])
     mels = [np.random.default_rng(seed + i).normal(-2, 1, (12, model.front_end.n_mels)) for i in range(n)]
     return np.stack([model.vocode(mel.astype("float32"), seed=seed + i) for i, mel in enumerate(mels)])
 

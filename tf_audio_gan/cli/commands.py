@@ -22,6 +22,7 @@ app.command()(evaluating.compare)
 app.add_typer(zoo.app, name="zoo")
 app.add_typer(judging.app, name="judge")
 app.add_typer(listening.app, name="listen")
+_USES = {"generation": "generate PRESET", "vocoding": "vocode PRESET in.wav", "enhancement": "enhance PRESET in.wav"}
 
 
 def _version(asked: bool):
@@ -59,6 +60,8 @@ def train(
     model: Annotated[str, typer.Argument(help="A model or recipe by name (wavegan, wavegan_drums), or a .toml file.")],
     sounds: Annotated[Path, typer.Argument(help="A folder of audio files, or of shards made by prepare.")],
     run_dir: Annotated[Path, typer.Option(help="Gets everything the run makes; the same again goes on from there.")],
+    noise: Annotated[Path | None, typer.Option(help="To enhance: noises to mix into the sounds, clean speech.")] = None,
+    noisy: Annotated[Path | None, typer.Option(help="Or the same speech in noise, files of the same names.")] = None,
     recipe: Annotated[Path | None, typer.Option(help="A recipe (TOML) for the model.")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Generator steps in all.")] = None,
     max_minutes: Annotated[float | None, typer.Option(min=0.0, help="Stop, saved, after so long.")] = None,
@@ -76,12 +79,13 @@ def train(
     if recipe is not None and named != model:
         raise ValueError(f"{recipe} is a recipe for {named}, not {model}. Say: tf-audio-gan train {named} ...")
     options = {"steps": steps, "max_minutes": max_minutes, "seed": seed, "precision": precision}
-    result = tf_audio_gan.train(source, sounds, run_dir, **options, decoder=decoder, devices=devices)
+    options |= {"noise": noise, "noisy": noisy, "decoder": decoder, "devices": devices}
+    result = tf_audio_gan.train(source, sounds, run_dir, **options)
     print(f"{result.ended} at step {result.step}")
     say_skipped(result.skipped, run_dir / "skipped.txt")
     print(f"preset:   {result.preset}\nsounds:   {run_dir / 'generated'}\npicture:  {result.contact_sheet}")
     print(f"curves:   tensorboard --logdir {quoted(run_dir / 'logs')}")
-    use = "generate PRESET" if result.model.task == "generation" else "vocode PRESET in.wav"
+    use = _USES[result.model.task]
     print(f"more:     tf-audio-gan {use.replace('PRESET', quoted(result.preset))} --out more")
     if result.ended.startswith("diverged"):
         sys.exit(f"{result.ended}; the preset is of the last healthy checkpoint, at step {result.step}")

@@ -26,6 +26,11 @@ class Draws:
         bits = np.random.Philox(key=np.array([self.seed, 2**63], np.uint64), counter=first // 4)
         return (bits.random_raw(count + first % 4)[first % 4 :] >> np.uint64(11)) * 2.0**-53
 
+    def own(self, example, count):
+        """Uniform float64 in [0, 1), the first `count` of an endless row that is this example's own."""
+        bits = np.random.Philox(key=np.array([self.seed, 2**63 + 1], np.uint64), counter=example << 32)
+        return (bits.random_raw(count) >> np.uint64(11)) * 2.0**-53
+
     def batch(self, step, batch_size):
         """The slots of one batch, int64 `[batch_size]`."""
         first = step * batch_size

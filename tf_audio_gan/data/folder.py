@@ -67,14 +67,14 @@ class FolderSource:
             Clip(path, resampled_length(p.frames, p.rate, sample_rate), label, p.peak, p.rms)
             for (path, p), label in zip(found, numbers, strict=True)
         ]
-        self._rates = [probe.rate for _, probe in found]
+        self.rates = [probe.rate for _, probe in found]
         self._crowded = self._size() > self._cache.limit
 
     def _size(self):
         """Bytes that the cache would need for all clips: 16 bits at their own rate, else float32."""
         sizes = (
             clip.length * (2 if rate == self.sample_rate else 4)
-            for clip, rate in zip(self.clips, self._rates, strict=True)
+            for clip, rate in zip(self.clips, self.rates, strict=True)
         )
         return sum(sizes) * self.channels
 
@@ -82,7 +82,7 @@ class FolderSource:
     def reads_whole(self):
         """Whether all clips are decoded whole: the window of a long file may differ from that in the last bit."""
         longest = max(clip.length for clip in self.clips)
-        crowded = self._crowded and self.sample_rate in self._rates
+        crowded = self._crowded and self.sample_rate in self.rates
         return longest <= WHOLE_SECONDS * self.sample_rate and not crowded
 
     def read(self, number, start, count):
@@ -106,9 +106,9 @@ class FolderSource:
         path = self.root / clip.path
         try:
             with self._open(path) as reader:
-                if reader.rate != self._rates[number]:
+                if reader.rate != self.rates[number]:
                     raise UnreadableSound(
-                        f"changed since it was scanned: {reader.rate} Hz, was {self._rates[number]} Hz"
+                        f"changed since it was scanned: {reader.rate} Hz, was {self.rates[number]} Hz"
                     )
                 native = reader.rate == self.sample_rate
                 if clip.length > WHOLE_SECONDS * self.sample_rate or (native and self._crowded):

@@ -80,6 +80,7 @@ class ShardSource:
         self.skipped = [tuple(item) for item in index["skipped"]]
         self._record_frames, self._shards, self._places = index["record_frames"], index["shards"], index["clips"]
         self.clips = [Clip(c["path"], c["frames"], c["label"], c["peak"], c["rms"]) for c in self._places]
+        self.rates = [None] * len(self.clips)
         with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
             list(pool.map(self._verify, self._shards))
         self._lock, self._maps = threading.Lock(), {}

@@ -5,6 +5,7 @@ import hashlib
 import json
 import threading
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +48,7 @@ class Sounds:
         clips: list of `Clip` (path, length, label, peak, rms).
         seconds: of all clips together.
         label_names: list of str, empty without labels.
+        rates: of each clip's file in Hz, before resampling; None where only the shards know it.
         skipped: list of `(path, reason)`.
         fingerprint: 16 hexadecimal digits over the names, lengths and labels of all clips and the settings; the same
             for a folder and for the shards made from it.
@@ -93,6 +95,7 @@ class Sounds:
             open_sound = decoder_named(decoder)
             self._source = FolderSource(self.path, sample_rate, channels, labels, open_sound, cache_mb, progress)
         self.clips, self.label_names = self._source.clips, self._source.label_names
+        self.rates = self._source.rates
         self.skipped = list(self._source.skipped)
         self._deal()
 
@@ -105,11 +108,12 @@ class Sounds:
         self._draws = Draws(len(self._slots), self.seed)
         self._broken, self._lock = set(), threading.Lock()
 
-    def subset(self, numbers):
+    def subset(self, numbers, lengths=None):
         """Some of the clips, e.g. to validate on: the same settings, labels, decoded sounds and list of the skipped.
 
         Args:
             numbers: of the clips to keep, indices into `clips`; at least one.
+            lengths: samples of each that are used, no more than it has; None: all.
 
         Returns:
             `Sounds`.
@@ -118,7 +122,9 @@ class Sounds:
         if not numbers:
             raise ValueError(f"a subset of {self.path} needs at least one of its {len(self)} clips; received none")
         part = copy.copy(self)
-        part.clips = [self.clips[n] for n in numbers]
+        lengths = [self.clips[n].length for n in numbers] if lengths is None else lengths
+        part.clips = [replace(self.clips[n], length=int(size)) for n, size in zip(numbers, lengths, strict=True)]
+        part.rates = [self.rates[n] for n in numbers]
         part._source = _Chosen(self._source, numbers)
         part._deal()
         return part
@@ -138,6 +144,11 @@ class Sounds:
         clips = [(clip.path, clip.length, clip.label) for clip in self.clips]
         value = [{name: getattr(self, name) for name in names}, self.label_names, clips]
         return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
+
+    @property
+    def facts(self):
+        """What a run and its preset write down about their data: a dict of plain values."""
+        return {"fingerprint": self.fingerprint, "clips": len(self), "seconds": round(self.seconds, 3)}
 
     def batch(self, step, batch_size, rows=None):
         """The examples of one step: a pure function of the data, the settings, the seed and the step.

@@ -3,27 +3,32 @@
 from keras import ops
 
 
-def reflection_pad(x, size):
+def reflection_pad(x, size, right=None):
     """Pads both ends of a signal with its mirror image, the edge itself not repeated (PyTorch's ReflectionPad1d).
 
     Args:
         x: [batch, time, channels]; time may be unknown while a graph is traced.
         size: steps on each side; less than `time`.
+        right: steps on the right side, where they are others; from 1.
 
     Returns:
-        [batch, size + time + size, channels].
+        [batch, size + time + right, channels].
 
     Raises:
-        ValueError: fewer than size + 1 time steps. Where the length is unknown until the graph runs, TensorFlow's slice
-            raises InvalidArgumentError then.
+        ValueError: too few time steps for the larger of the two. Where the length is unknown until the graph runs,
+            TensorFlow's slice raises InvalidArgumentError then.
     """
-    if size == 0:
+    right = size if right is None else right
+    if right == 0:
         return x
-    if x.shape[1] is not None and x.shape[1] <= size:
+    if x.shape[1] is not None and x.shape[1] <= max(size, right):
         raise ValueError(
-            f"reflection of {size} steps needs at least {size + 1} time steps. Received: {x.shape[1]} steps. "
-            "Use a longer input."
+            f"reflection of {max(size, right)} steps needs at least {max(size, right) + 1} time steps. "
+            f"Received: {x.shape[1]} steps. Use a longer input."
         )
     batch, time, channels = ops.shape(x)[0], ops.shape(x)[1], x.shape[2]
-    left, right = (ops.slice(x, (0, start, 0), (batch, size, channels)) for start in (1, time - 1 - size))
-    return ops.concatenate([ops.flip(left, axis=1), x, ops.flip(right, axis=1)], axis=1)
+    ends = (
+        ops.slice(x, (0, 1, 0), (batch, size, channels)),
+        ops.slice(x, (0, time - 1 - right, 0), (batch, right, channels)),
+    )
+    return ops.concatenate([ops.flip(ends[0], axis=1), x, ops.flip(ends[1], axis=1)], axis=1)

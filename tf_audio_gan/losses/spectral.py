@@ -1,8 +1,8 @@
-"""Distances between spectra of real and generated audio: multi-resolution STFT, mel L1 and L2."""
+"""Distances between spectra of real and generated audio: multi-resolution STFT, complex STFT, mel L1 and L2."""
 
 from keras import ops
 
-from tf_audio_gan.audio.spectral import magnitude, stft
+from tf_audio_gan.audio.spectral import hann, magnitude, stft
 from tf_audio_gan.device import at_least
 
 # (n_fft, hop_length, win_length) in samples
@@ -71,6 +71,50 @@ def mel_l2(real, fake):
     """Mean squared difference of log-mels, as `mel_l1`: 1 in log10 is 5.302 in ln."""
     _check_shapes(real, fake)
     return ops.mean(ops.square(ops.cast(real, "float32") - ops.cast(fake, "float32")))
+
+
+def complex_stft(real, fake, power=1, resolutions=((512, 128, 512),), compression=1.0):
+    """Distances of real and imaginary parts, and of magnitudes: E |Re - Re'|^p + E |Im - Im'|^p, and E |M - M'|^p.
+
+    Frames are whole ones, windows periodic Hann, spectra divided by the root of the window's energy, so that bins have
+    the scale of samples. M = sqrt(Re^2 + Im^2 + 1e-8), whose gradient is finite at silence. Magnitudes alone leave the
+    phase free: weigh them with the parts, or with a distance of the waveforms.
+
+    Args:
+        real: float ``[batch, samples, channels]``.
+        fake: the same shape.
+        power: p, 1 or 2.
+        resolutions: (n_fft, hop_length, win_length) of each transform, over which both are averaged.
+        compression: c: magnitudes are M^c, with their phase kept; 1: none, 0.3 in CMGAN.
+
+    Returns:
+        (distance of the parts, distance of the magnitudes): float32 scalars, 0 for equal sounds.
+
+    Raises:
+        ValueError: for different shapes, sounds too short, or another power.
+    """
+    if power not in (1, 2):
+        raise ValueError(f"power must be 1 or 2. Received: power={power!r}")
+    real, fake = _folded(real, fake)
+    distance = ops.abs if power == 1 else ops.square
+    terms = []
+    for resolution in resolutions:
+        r, f = (_compressed(x, resolution, compression) for x in (real, fake))
+        parts = [ops.mean(distance(a - b)) for a, b in zip(r, f, strict=True)]
+        terms.append((parts[0] + parts[1], parts[2]))
+    return tuple(sum(column) / len(terms) for column in zip(*terms, strict=True))
+
+
+def _compressed(audio, resolution, compression):
+    """Real part, imaginary part and magnitude of the normalised spectrum."""
+    n_fft, hop_length, win_length = resolution
+    energy = float((hann(win_length) ** 2).sum())
+    real, imag = (part / energy**0.5 for part in stft(audio, n_fft, hop_length, win_length, padding="none"))
+    power = ops.square(real) + ops.square(imag) + 1e-8
+    if compression == 1:
+        return real, imag, ops.sqrt(power)
+    gain = power ** ((compression - 1) / 2)
+    return real * gain, imag * gain, power ** (compression / 2)
 
 
 def _folded(real, fake):

@@ -10,8 +10,10 @@ MODELS = {
     "melgan": "MelGAN",
     "multiband_melgan": "MultiBandMelGAN",
     "parallel_wavegan": "ParallelWaveGAN",
+    "segan": "SEGAN",
+    "segan_plus": "SEGANPlus",
 }
-_FOLDERS = {"multiband_melgan": "melgan"}  # where it is not the model's name
+_FOLDERS = {"multiband_melgan": "melgan", "segan_plus": "segan"}  # where it is not the model's name
 
 
 def model_class(name):

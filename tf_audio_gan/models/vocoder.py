@@ -9,7 +9,8 @@ from tf_audio_gan.layers.weight_norm import fold
 from tf_audio_gan.losses.adversarial import objective as find_objective
 from tf_audio_gan.losses.feature_matching import feature_matching
 from tf_audio_gan.losses.spectral import SUB_BAND, mel_l1, mel_l2, multi_resolution_stft
-from tf_audio_gan.models.gan import AudioGAN, Signature
+from tf_audio_gan.models.gan import Signature
+from tf_audio_gan.models.one_pass import OnePassGAN
 
 OBJECTIVES = ("hinge", "lsgan")
 CHUNK = 256  # mel frames that are turned into audio at a time
@@ -19,7 +20,7 @@ _SUBBAND_STFT = ("g/subband_spectral_convergence", "g/subband_log_magnitude")
 _MEL = ("g/mel_l1", "g/mel_l2")
 
 
-class Vocoder(AudioGAN):
+class Vocoder(OnePassGAN):
     """A generator from mel spectrograms to audio, trained on recordings alone: their mels are computed in the step.
 
     One generator pass serves the discriminator's update and the generator's, which goes through the updated
@@ -64,15 +65,15 @@ class Vocoder(AudioGAN):
         )
         self.segment_frames, self.context, self.pqmf = segment_length // hop, context, pqmf
         self.length = segment_length + 2 * context * hop
-        self.objective, self.matching_reduction = find_objective(objective), matching_reduction
-        self.discriminator_start, self.gain = discriminator_start, tuple(gain)
+        self.objective, self.matching_reduction, self.gain = find_objective(objective), matching_reduction, tuple(gain)
         weights = {"g/adversarial": adversarial, "g/feature_matching": matching}
         weights |= dict.fromkeys(_STFT, stft) | dict.fromkeys(_SUBBAND_STFT, subband_stft)
         weights |= dict(zip(_MEL, mel, strict=True))
         used = {name: weight for name, weight in weights.items() if weight}
         super().__init__(
-            make_generator=lambda: make_generator(True), sample_rate=self.front_end.sample_rate, critic_steps=1,
-            weight_clip=0.0, loss_weights={"d/adversarial": 1.0, "d/real": 0.0, "d/fake": 0.0, **used}, **kwargs,
+            make_generator=lambda: make_generator(True), sample_rate=self.front_end.sample_rate,
+            discriminator_start=discriminator_start,
+            loss_weights={"d/adversarial": 1.0, "d/real": 0.0, "d/fake": 0.0, **used}, **kwargs,
         )  # fmt: skip
         self._inference = _Inference(self, lambda: make_generator(False))
 
@@ -90,10 +91,6 @@ class Vocoder(AudioGAN):
                 f"discriminator_start={start} leaves the generator without a loss until then. Give stft_loss, mel_l1 "
                 "or mel_l2 a weight."
             )
-
-    def phase_at(self, step):
-        """The phase "adversarial", or "reconstruction" before the discriminator takes part."""
-        return "adversarial" if step >= self.discriminator_start else "reconstruction"
 
     def synthesise(self, generator, mel, noise, with_context=False):
         """The generator's output for mel [batch, frames, n_mels].
@@ -117,41 +114,11 @@ class Vocoder(AudioGAN):
         start = self.context * self.hop_length
         return batch[:, start : start + self.segment_frames * self.hop_length], mel
 
-    def updates(self, parts, step):
-        """One pass of the generator, the discriminator's update with it, the generator's update through that."""
-        draws, variables = backend.Draws(self.seed, step, ("g",)), self.generator.trainable_variables
-        real, mel = self.pair(parts[0], draws)
-        output, pull = backend.pullback(lambda: self._fake(mel, draws), variables)
-        maps = None
-        if (self.phase or "adversarial") == "adversarial":
-            maps = self._update_discriminator(real, self.to_audio(output))
-        slope, terms = backend.gradient_at(lambda y: self._with_total(self._generator_terms(real, y, maps)), output)
-        backend.apply_gradients(self.optimizer, pull(slope), variables)
-        self.watch(terms)
-
     def _fake(self, mel, draws):
         noise = lambda samples: draws.fold("noise").normal((ops.shape(mel)[0], samples, 1))  # noqa: E731
         return ops.cast(self.synthesise(self.generator, mel, noise, with_context=True), "float32")
 
-    def _with_total(self, terms):
-        return self.total(terms), terms
-
-    def _update_discriminator(self, real, fake):
-        """Returns the feature maps of real audio, by scale, as they were before the update."""
-
-        def total():
-            terms, maps = self._discriminator_terms(real, fake)
-            flat = {(i, j): x for i, scale in enumerate(maps) for j, x in enumerate(scale)}
-            return self.total(terms), terms | flat
-
-        variables = self.discriminator.trainable_variables
-        gradients, found = backend.gradients(total, variables)
-        backend.apply_gradients(self.d_optimizer, gradients, variables)
-        self.watch({name: value for name, value in found.items() if name in self.means})
-        maps = {place: value for place, value in found.items() if place not in self.means}
-        return [[maps[i, j] for j in range(_length(maps, i))] for i in range(_length(maps))]
-
-    def _discriminator_terms(self, real, fake):
+    def _discriminator_terms(self, real, fake, mel, draws):
         real_logits, maps = self.discriminator(real)
         fake_logits, _ = self.discriminator(ops.stop_gradient(fake))
         terms = {
@@ -161,7 +128,7 @@ class Vocoder(AudioGAN):
         }
         return terms, maps
 
-    def _generator_terms(self, real, output, real_maps):
+    def _generator_terms(self, real, output, mel, draws, real_maps):
         """The terms that have a weight; without `real_maps`, those that need no discriminator."""
         fake, terms = self.to_audio(output), {}
         if _STFT[0] in self.loss_weights:
@@ -179,16 +146,6 @@ class Vocoder(AudioGAN):
             if "g/feature_matching" in self.loss_weights:
                 terms["g/feature_matching"] = feature_matching(real_maps, maps, self.matching_reduction)
         return terms
-
-    def discriminator_loss(self, batch, draws):
-        """Terms of the discriminator's loss for crops [batch, length, 1]."""
-        real, mel = self.pair(batch, draws)
-        return self._discriminator_terms(real, self.to_audio(self._fake(mel, draws)))[0]
-
-    def generator_loss(self, batch, draws):
-        """Terms of the generator's loss for crops [batch, length, 1], in the phase after `discriminator_start`."""
-        real, mel = self.pair(batch, draws)
-        return self._generator_terms(real, self._fake(mel, draws), self.discriminator(real)[1])
 
     def call(self, mel, seed=None, training=False):
         """Mel [batch, frames, n_mels] -> audio [batch, frames * hop, 1], by the generator's moving average.
@@ -299,6 +256,10 @@ class Vocoder(AudioGAN):
         """Recordings [n, samples, 1] through analysis and synthesis."""
         return np.stack([self.vocode(mel)[: real.shape[1]] for mel in ops.convert_to_numpy(self.front_end(real))])
 
+    def previews(self, real):
+        """What there is to hear of recordings [n, samples, 1]: {name: float32 [n, samples, 1]}."""
+        return {"real": real, "made": self.preview(real)}
+
     def audio_settings(self):
         """What audio.json of a preset holds: the mel settings too."""
         return {**super().audio_settings(), "mel": self.front_end.get_config()}
@@ -376,8 +337,3 @@ def front_end_of(settings):
     except TypeError as error:
         names = ", ".join(SETTINGS)
         raise ValueError(f"front_end must be one of {names}, or keywords of MelFrontEnd: {error}") from None
-
-
-def _length(places, *first):
-    """How many of the keys (i, j) begin with `first`, counted along the next axis."""
-    return 1 + max(place[len(first)] for place in places if place[: len(first)] == first)

@@ -1,0 +1,23 @@
+"""Recipes for SEGAN and SEGAN+: `tf-audio-gan train NAME SPEECH --noise NOISE`."""
+
+_LIGHT = {"name": "segan_plus", "width": 0.25}
+_LIGHT_TRAIN = {"batch_size": 16, "steps": 5000, "learning_rate": 2e-4}
+
+RECIPES = {
+    # The paper's: 86 epochs of 48,700 windows, batches of 400. A GPU.
+    "segan": {
+        "model": {"name": "segan"},
+        "train": {"batch_size": 400, "steps": 10_500},
+    },
+    # The authors' PyTorch code: 100 epochs, batches of 300. A GPU.
+    "segan_plus": {
+        "model": {"name": "segan_plus"},
+        "train": {"batch_size": 300, "steps": 16_300},
+    },
+    # A quarter of the channels, for a CPU.
+    "segan_plus_light": {"model": {**_LIGHT}, "train": {**_LIGHT_TRAIN}},
+    # The same generator on the distance of waveforms alone: what the discriminator adds is the difference to this.
+    "segan_plus_light_l1": {"model": {**_LIGHT, "adversarial": 0.0}, "train": {**_LIGHT_TRAIN}},
+    # With distances of complex spectrograms for half of the weight.
+    "segan_plus_light_tf": {"model": {**_LIGHT, "wave_l1": 50.0, "stft_l1": 25.0}, "train": {**_LIGHT_TRAIN}},
+}
