@@ -8,9 +8,11 @@ import sys
 import time
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 
+from tests.models.test_vocoder import BANDS
 from tf_audio_gan import from_preset, run_folder, train
 from tf_audio_gan.audio.synthetic import write_drum_hits
 from tf_audio_gan.callbacks import Checkpoints
@@ -164,6 +166,26 @@ def test_batch_size_cannot_change_and_the_learning_rate_is_what_the_recipe_says(
     result = train({**RECIPE, "train": plain}, sounds, run, steps=2, progress=False)
     assert result.model.optimizer.learning_rate == np.float32(1e-4)
     assert "learning_rate was 0.001, from here on it is None" in capsys.readouterr().out
+
+
+def test_a_schedule_can_give_way_to_a_constant_rate_in_a_run(sounds, tmp_path):
+    """Optimizers with a schedule go on with their moments and their step when the recipe names a rate, and back."""
+    keywords = {**BANDS, "discriminator_start": 2, "d_scales": 1, "subband_stft_loss": 0.0, "stft_loss": 0.0}
+    recipe = {"model": {"name": "multiband_melgan", **keywords, "mel_l1": 1.0}, "train": {"batch_size": 2}}
+    rated = {**recipe, "train": {"batch_size": 2, "learning_rate": 1e-5}}
+    run, steps = tmp_path / "run", []
+    for n, given in enumerate((recipe, rated, recipe), 2):
+        model = train(given, sounds, run, steps=n, progress=False).model
+        moments = [float(np.abs(v).max()) for v in model.optimizer.variables if "momentum" in v.path]
+        steps.append((int(model.optimizer.iterations), min(moments) > 0, float(model.optimizer.learning_rate)))
+    assert steps == [(2, True, np.float32(1e-3)), (3, True, np.float32(1e-5)), (4, True, np.float32(1e-3))]
+
+
+def test_other_optimizers_than_the_checkpoint_s_are_refused(sounds, tmp_path):
+    model = train(RECIPE, sounds, tmp_path / "run", steps=1, progress=False).model
+    model.compile(keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.1))
+    with pytest.raises(ValueError, match="was saved with other optimizers"):
+        Checkpoints(tmp_path / "run" / "checkpoints", 0, Health()).restore(model)
 
 
 def test_one_process_at_a_time(sounds, tmp_path):

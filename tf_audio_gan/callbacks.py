@@ -36,7 +36,7 @@ class Checkpoints(keras.callbacks.Callback):
         """Loads the newest undamaged checkpoint into a compiled model; returns its step, 0 without any.
 
         Raises:
-            ValueError: there are checkpoints, and none can be read.
+            ValueError: there are checkpoints, and none can be read, or the optimizers are others than theirs.
         """
         found = sorted(self.folder.glob("step_*.weights.h5"), reverse=True)
         for path in found:
@@ -50,6 +50,11 @@ class Checkpoints(keras.callbacks.Callback):
                 print(f"warning: {path} cannot be read ({type(error).__name__}: {reason}); trying the one before it")
                 continue
             self.saved = int(step)
+            if backend.whole(model.optimizer.iterations) != self.saved:
+                raise ValueError(
+                    f"{path} was saved with other optimizers than those of this run, which would begin anew at step 0 "
+                    "with its weights. Train with the optimizers and kind of learning rate it was started with."
+                )
             return self.saved
         if found:
             raise ValueError(

@@ -78,3 +78,14 @@ class RAdam(keras.optimizers.Optimizer):
 
     def get_config(self):
         return {**super().get_config(), "beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon}
+
+
+def with_rate(optimizer, learning_rate):
+    """The same kind of optimizer, not built, with a constant learning rate.
+
+    Where it has a schedule it gets a constant one: its variables in a checkpoint are then the same with any rate.
+    """
+    config, rate = optimizer.get_config(), float(learning_rate)
+    if isinstance(config["learning_rate"], dict):
+        rate = keras.optimizers.schedules.ExponentialDecay(rate, 1, 1.0)
+    return type(optimizer).from_config({**config, "learning_rate": rate})

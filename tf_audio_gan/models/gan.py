@@ -10,7 +10,7 @@ import numpy as np
 from keras import ops
 
 import tf_audio_gan
-from tf_audio_gan import backend, durable, hub, models, preset_folder
+from tf_audio_gan import backend, durable, hub, models, optimizers, preset_folder
 
 DISCRIMINATOR = "discriminator.weights.h5"
 
@@ -119,7 +119,7 @@ class AudioGAN(keras.Model):
         pair = self.default_optimizer(), self.default_d_optimizer()
         if learning_rate is None:
             return pair
-        return tuple(type(o).from_config({**o.get_config(), "learning_rate": float(learning_rate)}) for o in pair)
+        return tuple(optimizers.with_rate(optimizer, learning_rate) for optimizer in pair)
 
     def compile(self, g_optimizer=None, d_optimizer=None, **kwargs):
         """Sets the optimizers (default: the objective's published ones), each built on its own network's variables."""
