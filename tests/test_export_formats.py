@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tests.models.test_vocoder import CASES, MELGAN
-from tf_audio_gan import MelGAN, WaveGAN, export, export_formats
+from tf_audio_gan import MelGAN, SEGANPlus, WaveGAN, export, export_formats
 
 RUNTIMES = {"litert": "ai_edge_litert.interpreter", "onnx": "onnxruntime"}
 
@@ -55,6 +55,17 @@ def test_other_models_are_written_too(format, tmp_path):
     path = export(model, tmp_path / f"w{export_formats.SUFFIXES[format]}", format=format)
     latents = np.asarray(model.latents(np.array([3, 4])))
     np.testing.assert_allclose(runner(format, path)(latents=latents)["audio"], model.generate(2, seed=3), atol=1e-5)
+
+
+def test_an_enhancer_takes_windows_and_latents(format, tmp_path):
+    model = SEGANPlus(window=1024, filters=[4, 8, 8])
+    path = export(model, tmp_path / f"e{export_formats.SUFFIXES[format]}", format=format)
+    card = json.loads((tmp_path / f"{path.name}.json").read_text())
+    assert (card["sample_rate"], card["length"], card["channels"]) == (16000, 1024, 1)
+    noisy = np.random.default_rng(0).uniform(-0.5, 0.5, (3, 1024, 1)).astype("float32")
+    audio = runner(format, path)(noisy=noisy, latents=np.asarray(model.latents(np.arange(3))))["audio"]
+    wanted = [model.enhance(window, seed=seed) for seed, window in enumerate(noisy)]
+    np.testing.assert_allclose(audio, wanted, atol=1e-5)
 
 
 def test_float16_weights_are_near_and_half_the_size(tmp_path):

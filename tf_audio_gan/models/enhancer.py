@@ -227,8 +227,9 @@ class Enhancer(OnePassGAN):
         return {"clean": real[:, 1:, :1], "noisy": real[:, 1:, 1:], "enhanced": self.preview(real)}
 
     def audio_settings(self):
-        """What audio.json of a preset holds: the window too."""
-        return {**super().audio_settings(), "window": self.window, "pre_emphasis": self.pre_emphasis}
+        """What audio.json of a preset holds: of one channel, in windows of `length`."""
+        settings = {"length": self.window, "channels": 1, "pre_emphasis": self.pre_emphasis}
+        return {**super().audio_settings(), **settings}
 
     def save_to_preset(self, folder, metadata=None, discriminator=True):
         """As `AudioGAN.save_to_preset`; a discriminator that no training reaches is left out."""

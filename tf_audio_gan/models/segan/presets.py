@@ -1,7 +1,7 @@
 """Recipes for SEGAN and SEGAN+: `tf-audio-gan train NAME SPEECH --noise NOISE`."""
 
 _LIGHT = {"name": "segan_plus", "width": 0.25}
-_LIGHT_TRAIN = {"batch_size": 16, "steps": 5000, "learning_rate": 2e-4}
+_LIGHT_TRAIN = {"batch_size": 16, "steps": 5000, "learning_rate": 5e-4}
 
 RECIPES = {
     # The paper's: 86 epochs of 48,700 windows, batches of 400. A GPU.
