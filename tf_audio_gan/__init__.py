@@ -29,6 +29,7 @@ _HOMES = {
     "train": "training",
     "generate": "generation",
     "vocode": "vocoding",
+    "enhance": "enhancement",
     "evaluate": "evaluation",
     "compare": "evaluation",
     "Classifier": "models.classifier.classifier",

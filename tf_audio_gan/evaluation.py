@@ -5,13 +5,12 @@ sounds, against the same reference, with a confidence interval. docs/evaluation.
 """
 
 import json
-import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
 
-from tf_audio_gan import durable, hub
+from tf_audio_gan import durable, hub, pair_evaluation
 from tf_audio_gan.evaluating import cards, copies, provenance, reading, results
 from tf_audio_gan.evaluating.local_models import LocalModels
 from tf_audio_gan.evaluating.pairs import evaluate_pairs
@@ -19,19 +18,22 @@ from tf_audio_gan.evaluating.sets import ROLES, Sets, choose, measurable, measur
 from tf_audio_gan.metrics.sets import SET_METRICS, SoundSet
 from tf_audio_gan.models.classifier.classifier import REGISTERED, load_judge
 from tf_audio_gan.models.gan import AudioGAN, from_preset
-from tf_audio_gan.vocoding import vocode
 
-ZOO_SETTINGS = ("n", "seed", "labels", "judge", "metrics", "crop", "normalize", "batch_size")
+ZOO_SETTINGS = ("n", "seed", "labels", "judge", "metrics", "crop", "normalize", "batch_size", "snr", "also")
+_FOLDERS = ("data", "train", "noise", "noisy")  # settings that are folders of sounds
 
 
 def evaluate(
     preset, data, *, train=None, metrics=None, n=None, seed=0, batch_size=64, labels=None, judge=None, crop=None,
-    normalize=None, fad=None, fad_rate=None, dnsmos=None, utmos=None, out=None, progress=None,
+    normalize=None, noise=None, noisy=None, snr=None, also=None, fad=None, fad_rate=None, dnsmos=None, utmos=None,
+    out=None, progress=None,
 ):  # fmt: skip
     """Measures how far a preset's sounds are from recordings, between a ceiling and floors.
 
     Of a vocoder the recordings are the references: each is analysed, synthesised and compared with itself; the floor is
-    Griffin-Lim on the same mels, the ceiling the recording. What follows is about presets that generate.
+    Griffin-Lim on the same mels, the ceiling the recording. Of a model of enhancement they are clean speech, which is
+    mixed with noise at several ratios and enhanced; floors are the noisy speech and a Wiener filter of it. What follows
+    is about presets that generate.
 
     The recordings are halved by file: one half is the reference of every row, the other the ceiling. The preset's
     sounds, noise shaped like the real sounds, noise of their levels, and silence follow, each as many as the ceiling.
@@ -49,6 +51,10 @@ def evaluate(
         judge: a classifier's preset (see `load_judge`), for metrics on its features and probabilities.
         crop: "start" or "random" (windows spread over each file) instead of the preset's.
         normalize: "none", "peak" or "rms" instead of the preset's; of the recordings.
+        noise: enhancement: a folder of noise that the model was not trained on.
+        noisy: enhancement, instead of noise: the recordings in noise, files of the same names.
+        snr: enhancement: ratios in dB at which noise is mixed in (`evaluating.mixtures`); None: -5, 0, 5, 10, 15.
+        also: enhancement: handles of other presets that are measured on the same mixtures.
         fad: a local embedding model, for the Frechet audio distance.
         fad_rate: its sample rate in Hz.
         dnsmos: a local DNSMOS model.
@@ -68,13 +74,20 @@ def evaluate(
         results.check_out(out)
     model, folder = (preset, None) if isinstance(preset, AudioGAN) else (from_preset(preset), hub.resolve(preset))
     models = LocalModels(fad, fad_rate, dnsmos, utmos)
-    if model.task == "vocoding":
+    of_noise = {"noise": noise, "noisy": noisy, "snr": snr, "also": also}
+    if model.task != "generation":
         of_sets = {"train": train, "n": n, "labels": labels, "judge": judge, "crop": crop, "normalize": normalize}
-        _refuse_of_sets(of_sets | {"fad": fad}, "evaluating a vocoder")
-        result = _vocoder(model, folder, data, metrics, seed, models, progress, begun)
+        _refuse(of_sets | {"fad": fad}, f"for sets of sounds; leave them out when evaluating a model for {model.task}")
+        shared = {"metrics": metrics, "seed": seed, "models": models, "progress": progress, "begun": begun}
+        if model.task == "enhancement":
+            result = pair_evaluation.enhancer(model, folder, data, **of_noise, **shared)
+        else:
+            _refuse(of_noise, "for models of enhancement")
+            result = pair_evaluation.vocoder(model, folder, data, **shared)
         if out is not None:
             result.write(out)
         return result
+    _refuse(of_noise, "for models of enhancement")
     form = _form(model, folder, crop, normalize)
     choose(_registry(), metrics)
     sets = Sets(data, form, n=n, seed=seed, labels=labels, train=train, progress=progress)
@@ -149,7 +162,7 @@ def compare(
         result = _folders(real, fake, form, n, seed, labels, train, metrics, judge, models, progress, begun)
     else:
         of_sets = {"train": train, "n": n, "length": length, "crop": crop, "normalize": normalize, "labels": labels}
-        _refuse_of_sets(of_sets | {"judge": judge, "fad": fad}, "comparing pairs")
+        _refuse(of_sets | {"judge": judge, "fad": fad}, "for sets of sounds; leave them out when comparing pairs")
         given = {"noisy": noisy, "metrics": metrics, "seed": seed, "sample_rate": sample_rate, "models": models}
         result = evaluate_pairs(real, fake, pairs, **given, workers=workers, progress=progress, begun=begun)
     if out is not None:
@@ -157,35 +170,10 @@ def compare(
     return result
 
 
-def _refuse_of_sets(options, when):
+def _refuse(options, why):
     wrong = [name for name, value in options.items() if value is not None]
     if wrong:
-        raise ValueError(f"{', '.join(wrong)} are for sets of sounds; leave them out when {when}")
-
-
-def _vocoder(model, folder, data, metrics, seed, models, progress, begun):
-    """Recordings against their analysis and synthesis; the floor is Griffin-Lim on the same mels."""
-    name = model.name if folder is None else folder.resolve().name
-    mel = model.front_end.get_config()
-    with tempfile.TemporaryDirectory() as made:
-        failed = vocode(model, data, made, seed=seed, progress=progress).skipped
-        result = evaluate_pairs(
-            data, made, "vocoding", metrics=metrics, seed=seed, sample_rate=model.sample_rate, models=models,
-            progress=progress, begun=begun, mel=mel,
-        )  # fmt: skip
-        picture = Path(made) / "picture.png"
-        result.picture(picture)
-        drawn = picture.read_bytes()
-    result.picture = lambda path: Path(path).write_bytes(drawn)  # what it was drawn from is gone
-    missing = [("data", str(Path(path).relative_to(data)), reason) for path, reason in failed]
-    result.name, result.failed = name, missing + [f for f in result.failed if f[2] != "has no partner of its name"]
-    result.sets["estimate"]["what"] = f"{provenance.name(data)} vocoded by {name}"
-    settings = {"preset": name, "data": provenance.name(data), "metrics": metrics, "seed": seed}
-    result.settings = {key: value for key, value in settings.items() if value is not None}
-    result.facts |= {"command": provenance.command("evaluate", result.settings), "mel": mel}
-    if folder is not None:
-        result.facts["sha256"] = result.facts.get("sha256", {}) | {"weights": provenance.weights(folder)}
-    return result
+        raise ValueError(f"{', '.join(wrong)} {'are' if len(wrong) > 1 else 'is'} {why}")
 
 
 def _form(model, folder, crop, normalize):
@@ -315,12 +303,12 @@ def evaluate_zoo(name, data=None, *, check=False, progress=None):
 
 def _again(folder, settings, data, progress):
     """One recorded evaluation, measured anew: the content of its results.json."""
-    places = {key: settings[key] for key in ("data", "train") if settings.get(key)}
-    given = {key: value for key, value in settings.items() if key not in ("preset", "data", "train")}
+    places = {key: settings[key] for key in _FOLDERS if settings.get(key)}
+    given = {key: value for key, value in settings.items() if key not in ("preset", *_FOLDERS)}
     unknown = [key for key in given if key not in ZOO_SETTINGS]
     if unknown:
         where, known = folder / "results.json", ", ".join(ZOO_SETTINGS)
-        raise ValueError(f"{where}: unknown setting {', '.join(unknown)}. Known: data, train, {known}")
+        raise ValueError(f"{where}: unknown setting {', '.join(unknown)}. Known: {', '.join(_FOLDERS)}, {known}")
     if str(given.get("labels")).lower().endswith(".csv"):
         given["labels"] = data / given["labels"]
     given |= {key: data / place for key, place in places.items()}

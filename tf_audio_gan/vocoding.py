@@ -8,13 +8,14 @@ import numpy as np
 
 from tf_audio_gan import durable
 from tf_audio_gan.audio.io import SoundWriter
-from tf_audio_gan.data.decoders import SoundfileReader, UnreadableSound, reason_of
+from tf_audio_gan.data.decoders import UnreadableSound, finite, open_recording, reason_of
+from tf_audio_gan.data.files import SOUNDS, targets
 from tf_audio_gan.data.resample import resampled_blocks
 from tf_audio_gan.data.scan import bar
 from tf_audio_gan.models.gan import from_preset
 from tf_audio_gan.models.vocoder import CHUNK, PRECISIONS, Vocoder
 
-SOUNDS = {".wav", ".flac", ".ogg", ".mp3", ".aif", ".aiff"}
+_KINDS = f"sounds ({', '.join(sorted(SOUNDS))}) or mel spectrograms (.npy)"
 
 
 @dataclass
@@ -66,8 +67,8 @@ def vocode(preset, source, out, *, settings=None, seed=0, chunk_frames=CHUNK, pr
         raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}. Received: precision={precision!r}")
     source, out, done = Path(source), Path(out), Vocoded()
     options = {"seed": seed, "chunk_frames": chunk_frames, "precision": precision}
-    targets = _targets(source, out)
-    for path, target in bar(targets.items(), len(targets), "Vocoding", progress):
+    files = targets(source, out, SOUNDS | {".npy"}, _KINDS)
+    for path, target in bar(files.items(), len(files), "Vocoding", progress):
         try:
             stretches = _mel_file(model, path) if path.suffix == ".npy" else _recording(model, path)
             options["settings"] = settings if path.suffix == ".npy" else None
@@ -78,29 +79,8 @@ def vocode(preset, source, out, *, settings=None, seed=0, chunk_frames=CHUNK, pr
         with contextlib.suppress(OSError):
             out.rmdir()  # made for nothing
         path, reason = done.skipped[0]
-        raise ValueError(f"none of {len(targets)} files could be vocoded; the first, {path}: {reason}")
+        raise ValueError(f"none of {len(files)} files could be vocoded; the first, {path}: {reason}")
     return done
-
-
-def _targets(source, out):
-    """{file: the file it becomes}."""
-    if not source.exists():
-        raise FileNotFoundError(
-            f"no file or folder at {source}; give a sound, a .npy file of mels, or a folder of them"
-        )
-    kinds = SOUNDS | {".npy"}
-    found = sorted(p for p in source.rglob("*") if p.suffix.lower() in kinds) if source.is_dir() else [source]
-    if not found:
-        raise ValueError(f"{source} holds neither sounds ({', '.join(sorted(SOUNDS))}) nor mel spectrograms (.npy)")
-    base = source if source.is_dir() else source.parent
-    targets, taken = {}, {}
-    for path in found:
-        target = targets[path] = (out / path.relative_to(base)).with_suffix(".wav")
-        if (other := taken.setdefault(target, path)) != path:
-            raise ValueError(f"{other} and {path} would both become {target}; rename one of them")
-        if target.resolve() == path.resolve():
-            raise ValueError(f"{path} would be overwritten by what is made of it; choose another out folder")
-    return targets
 
 
 def _mel_file(model, path):
@@ -120,17 +100,11 @@ def _mel_file(model, path):
 
 def _recording(model, path):
     """(mels as the file is read, a list that holds the number of its samples when it has been read)."""
-    try:
-        reader = SoundfileReader(path)
-    except Exception as error:  # decoders raise many kinds; each means that this file cannot be used
-        raise UnreadableSound(f"cannot be decoded: {reason_of(error, path)}") from error
-    count = [0]
+    reader, count = open_recording(path), [0]
 
     def read():
         with reader:
-            for block in resampled_blocks(reader, model.sample_rate, 1):
-                if not np.isfinite(block).all():
-                    raise UnreadableSound("holds NaN or infinite samples")
+            for block in finite(resampled_blocks(reader, model.sample_rate, 1)):
                 count[0] += len(block)
                 yield block
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import tf_audio_gan
-from tf_audio_gan.cli import converting, evaluating, judging, listening, vocoding, zoo
+from tf_audio_gan.cli import converting, enhancing, evaluating, judging, listening, vocoding, zoo
 from tf_audio_gan.cli.common import Preset, load_keras, quoted, say_skipped
 
 app = typer.Typer(
@@ -109,6 +109,7 @@ def generate(
 
 
 app.command()(vocoding.vocode)
+app.command()(enhancing.enhance)
 app.command()(converting.convert)
 
 

@@ -38,6 +38,10 @@ def evaluate(
     judge: Judge = None,
     crop: Crop = None,
     normalize: Normalize = None,
+    noise: Annotated[Path | None, typer.Option(help="Enhancement: noise to mix into DATA, clean speech.")] = None,
+    noisy: Annotated[Path | None, typer.Option(help="Or DATA in noise, files of the same names.")] = None,
+    snr: Annotated[str | None, typer.Option(help="Ratios in dB, with commas; default: -5,0,5,10,15.")] = None,
+    also: Annotated[str | None, typer.Option(help="More presets for the same mixtures, with commas.")] = None,
     fad: Fad = None,
     fad_rate: FadRate = None,
     dnsmos: Dnsmos = None,
@@ -51,7 +55,8 @@ def evaluate(
 
     result = evaluation.evaluate(
         preset, data, train=train, metrics=_names(metrics), n=n, seed=seed, batch_size=batch_size, labels=labels,
-        judge=judge, crop=crop, normalize=normalize, fad=fad, fad_rate=fad_rate, dnsmos=dnsmos, utmos=utmos,
+        judge=judge, crop=crop, normalize=normalize, noise=noise, noisy=noisy, snr=_ratios(snr), also=_names(also),
+        fad=fad, fad_rate=fad_rate, dnsmos=dnsmos, utmos=utmos,
         out=out or Path("evaluation") / Path(preset).resolve().name,
     )  # fmt: skip
     show(result, json)
@@ -96,6 +101,14 @@ def compare(
 def _names(text):
     """Names between commas as a list; None for None."""
     return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _ratios(text):
+    """Numbers between commas as a list; None for None."""
+    try:
+        return None if text is None else [float(word) for word in _names(text)]
+    except ValueError:
+        raise ValueError(f"--snr takes ratios in dB with commas between them, e.g. -5,0,5. Received: {text}") from None
 
 
 def show(result, as_json=False):

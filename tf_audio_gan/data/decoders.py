@@ -64,6 +64,22 @@ class SoundfileReader:
         return np.concatenate(parts)
 
 
+def open_recording(path):
+    """A `SoundfileReader`; UnreadableSound where the file cannot be decoded."""
+    try:
+        return SoundfileReader(path)
+    except Exception as error:  # decoders raise many kinds; each means that this file cannot be used
+        raise UnreadableSound(f"cannot be decoded: {reason_of(error, path)}") from error
+
+
+def finite(blocks):
+    """Yields blocks of samples; UnreadableSound at one that holds NaN or infinite ones."""
+    for block in blocks:
+        if not np.isfinite(block).all():
+            raise UnreadableSound("holds NaN or infinite samples")
+        yield block
+
+
 class ArrayReader:
     """A reader over samples that are in memory, for decoders that decode a file in one go."""
 

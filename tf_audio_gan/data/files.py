@@ -10,6 +10,7 @@ NOT_AUDIO = frozenset(
     "npy npz pkl pt pth h5 hdf5 keras onnx mid midi sfz lab textgrid cue m3u m3u8 pls nfo asd db sqlite "
     "lock tmp part bak url exe dll so ".split()
 )
+SOUNDS = frozenset({".wav", ".flac", ".ogg", ".mp3", ".aif", ".aiff"})
 NOT_AUDIO_NAMES = frozenset({"license", "licence", "copying", "readme", "notice", "makefile", "sources", "attribution"})
 
 
@@ -42,6 +43,35 @@ def find_files(root):
             continue
         _sort_entries(entries, relative, files, problems, folders, links)
     return sorted(files), problems
+
+
+def targets(source, out, kinds, what):
+    """Which WAV file each file of a source becomes: {file: target}, under its name below `out`.
+
+    Args:
+        source: pathlib.Path of a file, or of a folder, nested as you like.
+        out: pathlib.Path of a folder.
+        kinds: extensions of the files that are taken from a folder, in lower case; a file may have any.
+        what: the kinds in words, for errors.
+
+    Raises:
+        FileNotFoundError: there is no such source.
+        ValueError: the folder has none of them, two would get one name, or one would be overwritten.
+    """
+    if not source.exists():
+        raise FileNotFoundError(f"no file or folder at {source}; give one of {what}, or a folder of them")
+    found = sorted(p for p in source.rglob("*") if p.suffix.lower() in kinds) if source.is_dir() else [source]
+    if not found:
+        raise ValueError(f"{source} holds no {what}")
+    base = source if source.is_dir() else source.parent
+    made, taken = {}, {}
+    for path in found:
+        target = made[path] = (out / path.relative_to(base)).with_suffix(".wav")
+        if (other := taken.setdefault(target, path)) != path:
+            raise ValueError(f"{other} and {path} would both become {target}; rename one of them")
+        if target.resolve() == path.resolve():
+            raise ValueError(f"{path} would be overwritten by what is made of it; choose another out folder")
+    return made
 
 
 def _sort_entries(entries, relative, files, problems, folders, links):

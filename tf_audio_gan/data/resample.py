@@ -52,15 +52,29 @@ def resampled_blocks(reader, sample_rate, channels):
     Yields:
         float32 `[frames, channels]`.
     """
-    if reader.rate == sample_rate:
-        for block in blocks(reader):
-            yield convert_channels(block, channels)
+    yield from resampled((convert_channels(b, channels) for b in blocks(reader)), reader.rate, sample_rate, channels)
+
+
+def resampled(parts, rate, sample_rate, channels):
+    """Yields a signal that comes in parts at another rate, without a delay.
+
+    Args:
+        parts: iterable of float32 `[frames, channels]`.
+        rate: theirs, in Hz.
+        sample_rate: the rate wanted, in Hz.
+        channels: of every part.
+
+    Yields:
+        float32 `[frames, channels]`.
+    """
+    if rate == sample_rate:
+        yield from parts
         return
     import soxr
 
-    stream = soxr.ResampleStream(reader.rate, sample_rate, channels, dtype="float32", quality="HQ")
-    for block in blocks(reader):
-        yield stream.resample_chunk(np.ascontiguousarray(convert_channels(block, channels)))
+    stream = soxr.ResampleStream(rate, sample_rate, channels, dtype="float32", quality="HQ")
+    for part in parts:
+        yield stream.resample_chunk(np.ascontiguousarray(part))
     yield stream.resample_chunk(np.zeros((0, channels), np.float32), last=True)
 
 

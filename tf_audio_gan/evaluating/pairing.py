@@ -49,6 +49,7 @@ class Plan:
         noisy: whether there are noisy files.
         models: `LocalModels`.
         mel: config of the vocoder's `MelFrontEnd`, whose mels the floor is made from; None: those of `baselines`.
+        beside: ((row, folder), ...) of more estimates, WAV files under the names of the pairs.
     """
 
     task: str
@@ -58,6 +59,7 @@ class Plan:
     noisy: bool = False
     models: object = None
     mel: dict | None = None
+    beside: tuple = ()
 
     @property
     def floor(self):
@@ -170,6 +172,8 @@ def signals(plan, reference, estimate, noisy, name=""):
         for row, path in (("reference", reference), ("estimate", estimate))
     }
     pairs.align(*audio.values(), window_length(rate))  # before the floor, which takes its time
+    for row, folder in plan.beside:
+        audio[row] = read_audio(f"{folder}/{name}.wav", rate, channels=1)[0][:, 0]
     return audio | {plan.floor: _floor(plan, audio["reference"], noisy, name)}
 
 

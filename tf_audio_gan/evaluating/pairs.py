@@ -29,12 +29,13 @@ class Pairs:
         sample_rate: Hz, or None for the references' own.
         models: `LocalModels`.
         mel: see `pairing.Plan`.
+        beside: {row: (folder of more estimates, its role, what it is)}.
 
     Raises:
         ValueError: an unknown task or metric, nothing matches, references of several rates.
     """
 
-    def __init__(self, real, fake, task, noisy, metrics, seed, sample_rate, models, mel=None):
+    def __init__(self, real, fake, task, noisy, metrics, seed, sample_rate, models, mel=None, beside=None):
         if task not in pairing.TASKS:
             raise ValueError(f"pairs must be one of {', '.join(pairing.TASKS)}. Received: {task!r}")
         if noisy is not None and task != "enhancement":
@@ -49,9 +50,12 @@ class Pairs:
         self.matched = pairing.match(real, fake, noisy)
         rate = sample_rate or pairing.common_rate(self.matched)
         names = tuple(metric.name for metric in self.metrics)
-        self.plan = pairing.Plan(task, names, rate, seed, noisy is not None, models, mel)
+        self.beside = beside or {}
+        places = tuple((row, str(folder)) for row, (folder, *_) in self.beside.items())
+        self.plan = pairing.Plan(task, names, rate, seed, noisy is not None, models, mel, places)
         self.folders = {"reference": folder_at(real), "estimate": folder_at(fake)}
-        self.roles = {"reference": "ceiling", "estimate": "evaluated", self.plan.floor: "floor"}
+        self.roles = {"reference": "ceiling", "estimate": "evaluated"}
+        self.roles |= {row: role for row, (_, role, _) in self.beside.items()} | {self.plan.floor: "floor"}
         self.about = {}
 
     def measure(self, workers, progress=None):
@@ -103,6 +107,7 @@ class Pairs:
         words = {
             "reference": f"{self.folders['reference'].name} against itself, which says what no estimate can pass",
             "estimate": f"{self.folders['estimate'].name} against the reference of the same name",
+            **{row: what for row, (*_, what) in self.beside.items()},
             self.plan.floor: self.plan.floor_in_words(),
         }
         self.about = {row: {"n": n, "what": what} for row, what in words.items()}
@@ -115,25 +120,26 @@ class Pairs:
         }
 
     def draw(self, path):
-        """The picture: reference, estimate and floor of the first files, their first seconds."""
+        """The picture: each row of the first files (of some all over, with more estimates), their first seconds."""
         rate, clips, titles = self.plan.sample_rate, [], []
-        for name in self.matched.names:
+        apart = max(1, len(self.matched.names) // SHEET) if self.beside else 1
+        for name in self.matched.names[apart // 2 :: apart]:
             try:
                 audio = pairing.signals(self.plan, *self.matched.files[name], name)
             except (ValueError, OSError):
                 continue
             clips += [clip[: int(SHEET_SECONDS * rate)] for clip in audio.values()]
             titles += [f"{row} {name.rsplit('/', 1)[-1]}" for row in audio]
-            if len(clips) == 3 * SHEET:
+            if len(clips) == len(self.roles) * SHEET:
                 break
-        contact_sheet(path, clips, rate, titles=titles, columns=3)
+        contact_sheet(path, clips, rate, titles=titles, columns=len(self.roles))
 
 
 def evaluate_pairs(
-    real, fake, task, *, noisy=None, metrics, seed, sample_rate, models, workers=2, progress, begun, mel=None
+    real, fake, task, *, noisy=None, metrics, seed, sample_rate, models, workers=2, progress, begun, mel=None, beside=None
 ):
     """Pairs measured: an `Evaluation`. See `Pairs` and `evaluation.compare`."""
-    pairs = Pairs(real, fake, task, noisy, metrics, seed, sample_rate, models, mel)
+    pairs = Pairs(real, fake, task, noisy, metrics, seed, sample_rate, models, mel, beside)
     rows, columns, per_file, failed, notes = pairs.measure(workers, progress)
     name = provenance.name
     settings = {"real": name(real), "fake": name(fake), "pairs": task, "noisy": name(noisy), "metrics": metrics}

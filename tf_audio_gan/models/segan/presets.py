@@ -1,6 +1,6 @@
 """Recipes for SEGAN and SEGAN+: `tf-audio-gan train NAME SPEECH --noise NOISE`."""
 
-_LIGHT = {"name": "segan_plus", "width": 0.25}
+_LIGHT = {"name": "segan_plus", "width": 0.125}
 _LIGHT_TRAIN = {"batch_size": 16, "steps": 5000, "learning_rate": 5e-4}
 
 RECIPES = {

@@ -1,0 +1,26 @@
+"""The command `enhance`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import tf_audio_gan
+from tf_audio_gan.cli.common import Preset, load_keras, say_skipped
+
+
+def enhance(
+    preset: Preset,
+    source: Annotated[Path, typer.Argument(help="A recording of any rate and channels, or a folder of them.")],
+    out: Annotated[Path, typer.Option(help="Folder; gets a WAV file for each.")],
+    blend: Annotated[float, typer.Option(min=0.0, max=1.0, help="Share of the recording that is kept.")] = 0.0,
+    seed: Annotated[int, typer.Option(help="Of the latents: the same seed, the same sound.")] = 0,
+    zeros: Annotated[bool, typer.Option("--zeros", help="Latents of 0 instead of a seed's.")] = False,
+):
+    """Take the noise out of recordings of speech."""
+    load_keras()
+    made = tf_audio_gan.enhance(preset, source, out, seed=seed, zeros=zeros, blend=blend)
+    print(f"{len(made.files)} files, {made.seconds:.1f} s of audio in {out}")
+    for path, samples in made.clipped.items():
+        print(f"clipped {samples} samples beyond full scale in {path}: lower the level of the recording")
+    say_skipped(made.skipped, "this list")
