@@ -97,7 +97,7 @@ def test_losses_equal_their_formulas(cls, keywords, groups):
 
 def test_hinge_is_the_other_objective():
     model = SEGANPlus(**PLUS, objective="hinge")
-    terms = model._discriminator_terms(*[np.zeros((3, 1024, 1), "float32")] * 3, Draws(0, 0))[0]
+    terms = model._discriminator_terms(*[ops.zeros((3, 1024, 1))] * 3, Draws(0, 0))[0]
     real, fake = float(terms["d/real"]), float(terms["d/fake"])
     assert float(terms["d/adversarial"]) == pytest.approx(max(0, 1 - real) + max(0, 1 + fake), abs=1e-5)
 

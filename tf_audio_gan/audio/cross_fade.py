@@ -35,11 +35,11 @@ def cross_faded(frames, count):
     Returns:
         [batch, (n + 1) hop, 1], of which (count + 1) hop are the signal.
     """
-    hop = frames.shape[-1] // 2
+    frames, hop = ops.convert_to_tensor(frames), frames.shape[-1] // 2
     left, right = frames[..., :hop], frames[..., hop:]
     before = ops.concatenate([left[:, :1], right], axis=1)
     after = ops.concatenate([left, right[:, -1:]], axis=1)
     behind = ops.arange(ops.shape(after)[1]) >= count
     after = ops.where(behind[None, :, None], before, after)
-    rise = hann_rise(hop)
+    rise = ops.convert_to_tensor(hann_rise(hop))
     return ops.reshape(after * rise + before * (1 - rise), (ops.shape(frames)[0], -1, 1))

@@ -26,7 +26,8 @@ def pre_emphasis(audio, coefficient=0.95, before=None):
     Returns:
         [batch, samples, channels].
     """
-    before = ops.zeros_like(audio[:, :1]) if before is None else before
+    audio = ops.convert_to_tensor(audio)
+    before = ops.zeros_like(audio[:, :1]) if before is None else ops.convert_to_tensor(before)
     return audio - coefficient * ops.concatenate([before, audio[:, :-1]], axis=1)
 
 
@@ -53,7 +54,8 @@ def de_emphasis(audio, coefficient=0.95):
     response = np.where(n >= n[:, None], float(coefficient) ** np.maximum(n - n[:, None], 0), 0.0)
     alone = ops.matmul(blocks, response.astype("float32"))
     behind = coefficient ** (n + 1.0)
-    whole = alone + _carried(alone[:, :, -1:], coefficient**_BLOCK, count) * behind.astype("float32")
+    carried = _carried(alone[:, :, -1:], coefficient**_BLOCK, count)
+    whole = alone + ops.multiply(carried, behind.astype("float32"))
     return ops.reshape(whole, (-1, count * _BLOCK))[:, :samples, None]
 
 
