@@ -72,7 +72,8 @@ def command(name, settings):
     words = ["tf-audio-gan", name, *(str(value) for _, value in places)]
     for key, value in options:
         if value is not None:
-            text = ",".join(value) if isinstance(value, list | tuple) else str(value)
+            values = value if isinstance(value, list | tuple) else [value]
+            text = ",".join(f"{v:g}" if isinstance(v, float) else str(v) for v in values)
             words += [f"--{key.replace('_', '-')}", text]
     return shlex.join(words)
 
