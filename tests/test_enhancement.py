@@ -1,4 +1,4 @@
-"""Files through an enhancer: what goes in comes out, in time, rate, channels, length and level; what is bad is named."""
+"""Files through an enhancer: time, rate, channels, length and level stay; what is bad is named."""
 
 import resource
 
@@ -37,7 +37,7 @@ def written(path, audio, rate, subtype="FLOAT"):
 
 @pytest.mark.parametrize("rate, channels", [(16000, 1), (16000, 3), (8000, 1), (22050, 1), (44100, 2), (48000, 6)])
 def test_what_a_model_leaves_alone_comes_out_as_it_went_in(identity, tmp_path, rate, channels):
-    """Sample for sample, also where it was resampled twice: to 1e-6 at the model's rate, to the resampler's elsewhere."""
+    """Sample for sample: to 1e-6 at the model's rate, as well as resampling there and back can elsewhere."""
     sound = bursts(rate, channels=channels)
     made = enhance(identity, written(tmp_path / "a.wav", sound, rate), tmp_path / "o", float32=True, progress=False)
     found, found_rate = soundfile.read(made.files[0], dtype="float32", always_2d=True)
