@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pytest
 
+from tests.models.test_enhancer import CASES as ENHANCERS
 from tests.models.test_vocoder import CASES as VOCODERS
 from tf_audio_gan import WaveGAN, backend, device, models, train, training
 from tf_audio_gan.audio.synthetic import write_drum_hits
@@ -21,6 +22,7 @@ SPECTRAL = {"stft_loss": 0.5, "mel_l1": 1.0, "mel_l2": 1.0, "feature_matching": 
 MODELS = {"wavegan": SMALL}  # a small one of each model, with all losses
 MODELS |= {name: keywords | SPECTRAL for name, (_, keywords) in VOCODERS.items() if name != "parallel_wavegan"}
 MODELS["parallel_wavegan"] = VOCODERS["parallel_wavegan"][1]
+MODELS |= {name: keywords for name, (_, keywords) in ENHANCERS.items()}
 READS = ("item", "tolist", "numpy", "cpu", "nonzero", "is_nonzero", "equal", "allclose", "masked_select")
 READS += tuple(f"__{name}__" for name in ("array", "float", "int", "bool", "index", "contains"))
 

@@ -92,7 +92,7 @@ WRONG = [
     ("compare {b}/real {b}/empty --pairs enhancement", "no two files match by name: 12 in"),
     ("compare {b}/real {b}/noisy --pairs vocoding", "Choose one with --sample-rate"),
     ("compare {b}/real {b}/noisy --pairs singing", "pairs must be one of vocoding, enhancement"),
-    ("compare {b}/real {b}/noisy --pairs vocoding --n 3", "n are for sets of sounds"),
+    ("compare {b}/real {b}/noisy --pairs vocoding --n 3", "n is for sets of sounds"),
     ("compare {b}/real {b}/noisy --pairs vocoding --noisy {b}/noisy", "the floor of enhancement"),
     ("zoo evaluate", "--data DIR; or --check"),
     ("zoo evaluate nonsense --check", "is no preset of the zoo"),
@@ -144,4 +144,4 @@ def test_an_unknown_recorded_setting_is_named(command, places, zoo):
     results = zoo / "tiny" / "results.json"
     results.write_text(results.read_text().replace('"seed"', '"sead"'))
     status, _, err = command("zoo", "evaluate", "tiny", "--data", places)
-    assert status == 1 and "unknown setting sead. Known: data, train, n, seed" in err
+    assert status == 1 and "unknown setting sead. Known: data, train, noise, noisy, n, seed" in err

@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from tf_audio_gan.device import at_least, numbers_made_there
+
 MODES = ("vbn_segan", "bn")
 
 
@@ -41,9 +43,10 @@ class VirtualBatchNorm(keras.layers.Layer):
         parts = ops.reshape(ops.cast(x, "float32"), (groups, -1, *x.shape[1:]))
         mean, square = (ops.mean(v, axis=(1, 2), keepdims=True) for v in (parts, ops.square(parts)))
         if self.mode == "vbn_segan" and groups > 1:
-            own = 1 / (ops.cast(ops.shape(parts)[1], "float32") + 1)
+            with numbers_made_there():
+                own = 1 / (ops.cast(ops.shape(parts)[1], "float32") + 1)
             mean, square = (self._mixed(m, own) for m in (mean, square))
-        variance = ops.maximum(square - ops.square(mean), 0.0)
+        variance = at_least(square - ops.square(mean), 0.0)
         scale = ops.cast(self.gamma, "float32") * ops.rsqrt(variance + self.epsilon)
         y = parts * scale + (ops.cast(self.beta, "float32") - mean * scale)
         return ops.cast(ops.reshape(y, (-1, *x.shape[1:])), self.compute_dtype)

@@ -1,6 +1,7 @@
 """Recipes for SEGAN and SEGAN+: `tf-audio-gan train NAME SPEECH --noise NOISE`."""
 
 _LIGHT = {"name": "segan_plus", "width": 0.125}
+_LIGHT_DATA = {"snr": [-5.0, 15.0], "normalize": "peak", "gain": [0.2, 1.0]}
 _LIGHT_TRAIN = {"batch_size": 16, "steps": 5000, "learning_rate": 5e-4}
 
 RECIPES = {
@@ -14,10 +15,18 @@ RECIPES = {
         "model": {"name": "segan_plus"},
         "train": {"batch_size": 300, "steps": 16_300},
     },
-    # A quarter of the channels, for a CPU.
-    "segan_plus_light": {"model": {**_LIGHT}, "train": {**_LIGHT_TRAIN}},
+    # An eighth of the channels, for a CPU.
+    "segan_plus_light": {"model": {**_LIGHT}, "data": {**_LIGHT_DATA}, "train": {**_LIGHT_TRAIN}},
     # The same generator on the distance of waveforms alone: what the discriminator adds is the difference to this.
-    "segan_plus_light_l1": {"model": {**_LIGHT, "adversarial": 0.0}, "train": {**_LIGHT_TRAIN}},
+    "segan_plus_light_l1": {
+        "model": {**_LIGHT, "adversarial": 0.0},
+        "data": {**_LIGHT_DATA},
+        "train": {**_LIGHT_TRAIN},
+    },
     # With distances of complex spectrograms for half of the weight.
-    "segan_plus_light_tf": {"model": {**_LIGHT, "wave_l1": 50.0, "stft_l1": 25.0}, "train": {**_LIGHT_TRAIN}},
+    "segan_plus_light_tf": {
+        "model": {**_LIGHT, "wave_l1": 50.0, "stft_l1": 25.0},
+        "data": {**_LIGHT_DATA},
+        "train": {**_LIGHT_TRAIN},
+    },
 }
