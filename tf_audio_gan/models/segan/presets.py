@@ -23,9 +23,9 @@ RECIPES = {
         "data": {**_LIGHT_DATA},
         "train": {**_LIGHT_TRAIN},
     },
-    # With distances of complex spectrograms for half of the weight.
+    # That baseline with distances of complex spectrograms for half of the weight.
     "segan_plus_light_tf": {
-        "model": {**_LIGHT, "wave_l1": 50.0, "stft_l1": 25.0},
+        "model": {**_LIGHT, "adversarial": 0.0, "wave_l1": 50.0, "stft_l1": 25.0},
         "data": {**_LIGHT_DATA},
         "train": {**_LIGHT_TRAIN},
     },
