@@ -50,6 +50,16 @@ def test_what_a_model_leaves_alone_comes_out_as_it_went_in(identity, tmp_path, r
         assert lags[int(np.argmax(products))] == 0
 
 
+@pytest.mark.parametrize("rate", [8000, 11025, 44100])
+def test_no_length_is_too_short_and_none_is_rounded(identity, tmp_path, rate):
+    for samples in (1, 2, 7, 441, 1000, 3001):
+        written(tmp_path / "in" / f"{samples}.wav", bursts(rate)[:samples] + 0.1, rate)
+    made = enhance(identity, tmp_path / "in", tmp_path / "o", progress=False)
+    assert not made.skipped and {p.stem: str(soundfile.info(p).frames) for p in made.files} == {
+        p.stem: p.stem for p in made.files
+    }
+
+
 def test_what_lies_above_half_of_the_models_rate_is_lost_but_for_the_share_that_blend_keeps(identity, tmp_path):
     t = np.arange(48000) / 48000
     low, high = (0.25 * np.sin(2 * np.pi * hz * t)[:, None].astype("float32") for hz in (1000, 12000))
