@@ -204,7 +204,9 @@ def test_a_vocoder_is_compared_with_the_recordings_it_was_given(sounds, vocoder,
     written = json.loads((tmp_path / "out" / "results.json").read_text())
     assert written["settings"]["data"] == "data" and written["mel"]["hop_length"] == 128 and written["n_failed"] == 1
     assert (tmp_path / "out" / "picture.png").read_bytes().startswith(b"\x89PNG")
-    with pytest.raises(ValueError, match="n, judge are for sets of sounds; leave them out when evaluating a model for vocoding"):
+    with pytest.raises(
+        ValueError, match="n, judge are for sets of sounds; leave them out when evaluating a model for vocoding"
+    ):
         evaluate(vocoder, tmp_path / "data", n=3, judge="x", progress=False)
 
 

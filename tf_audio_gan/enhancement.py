@@ -13,8 +13,9 @@ from tf_audio_gan.data.decoders import UnreadableSound, finite, open_recording, 
 from tf_audio_gan.data.files import SOUNDS, targets
 from tf_audio_gan.data.resample import resampled, resampled_blocks
 from tf_audio_gan.data.scan import bar
+from tf_audio_gan.data.sounds import check_numbers
 from tf_audio_gan.models.enhancer import Enhancer
-from tf_audio_gan.models.gan import from_preset
+from tf_audio_gan.models.gan import AudioGAN, from_preset
 
 _KINDS = f"sounds ({', '.join(sorted(SOUNDS))})"
 
@@ -36,20 +37,25 @@ class Enhanced:
     skipped: list = field(default_factory=list)
 
 
-def enhance(preset, source, out, *, seed=0, zeros=False, blend=0.0, progress=None):
+def enhance(
+    preset, source, out, *, seed=0, zeros=False, blend=0.0, sample_rate=None, float32=False, progress=None
+):  # fmt: skip
     """Takes the noise out of recordings.
 
     Each channel is enhanced by itself at the model's rate. What comes out has the recording's sample rate, channels,
-    length and level, sample for sample in time; above half of the model's rate nothing is left but what `blend` keeps.
-    Memory is that of some blocks, whatever the length.
+    length and level, sample for sample in time. Of frequencies above half of the model's rate (8 kHz at 16 kHz) nothing
+    is left, whatever the recording's rate, but the share that `blend` keeps. Memory is that of some blocks, whatever
+    the length.
 
     Args:
         preset: an `Enhancer`, or the handle of a preset.
         source: a sound file, or a folder of them, nested as you like.
-        out: folder; gets a 16-bit WAV for each file, under its name.
+        out: folder; gets a WAV file for each file, under its name.
         seed: of the latents; the same seed gives the same sound again.
         zeros: latents of 0 instead.
         blend: share of the recording that is kept, 0 to 1.
+        sample_rate: of what comes out, in Hz; None: each recording's own.
+        float32: write 32-bit floats, which do not clip, instead of 16 bits.
         progress: show a bar; None: on a terminal.
 
     Returns:
@@ -60,17 +66,18 @@ def enhance(preset, source, out, *, seed=0, zeros=False, blend=0.0, progress=Non
         ValueError: the model is no enhancer, an option is out of range, two files would get one name, or no file could
             be used.
     """
-    model = preset if isinstance(preset, Enhancer) else from_preset(preset)
+    model = preset if isinstance(preset, AudioGAN) else from_preset(preset)
     if not isinstance(model, Enhancer):
         raise ValueError(f"a {type(model).__name__} is for {model.task}, not an enhancer: use a SEGAN or SEGANPlus")
-    options = {"seed": seed, "zeros": zeros}
-    model.stream([], blend=blend, **options)  # refuses what is out of range
+    model.stream([], seed=seed, zeros=zeros, blend=blend)  # refuses what is out of range
+    if sample_rate is not None:
+        check_numbers(sample_rate=sample_rate)
     source, out, done = Path(source), Path(out), Enhanced()
     files = targets(source, out, SOUNDS, _KINDS)
     for path, target in bar(files.items(), len(files), "Enhancing", progress):
         try:
-            _write(model, path, target, options, blend, done)
-        except UnreadableSound as error:
+            _write(model, path, target, {"seed": seed, "zeros": zeros}, blend, (sample_rate, float32), done)
+        except (UnreadableSound, ValueError) as error:
             done.skipped.append((str(path), reason_of(error, path)))
     if not done.files:
         with contextlib.suppress(OSError):
@@ -80,14 +87,15 @@ def enhance(preset, source, out, *, seed=0, zeros=False, blend=0.0, progress=Non
     return done
 
 
-def _write(model, path, target, options, blend, done):
+def _write(model, path, target, latents, blend, form, done):
+    """Enhances one file; `form` is (sample rate or None for its own, whether to write floats)."""
     with open_recording(path) as reader, open_recording(path) as original:
-        rate, channels = reader.rate, reader.channels
-        enhanced = resampled(_enhanced(model, reader, options), model.sample_rate, rate, channels)
+        rate, channels = form[0] or reader.rate, reader.channels
+        enhanced = resampled(_enhanced(model, reader, latents), model.sample_rate, rate, channels)
+        recording = resampled_blocks(original, rate, channels)
         target.parent.mkdir(parents=True, exist_ok=True)
-        with durable.whole(target) as new, SoundWriter(new, rate, channels) as writer:
-            for audio in _fitted(enhanced, original):
-                made, noisy = audio
+        with durable.whole(target) as new, SoundWriter(new, rate, channels, form[1]) as writer:
+            for made, noisy in _in_step(enhanced, recording, channels):
                 writer.write((1 - blend) * made + blend * noisy)
             if not writer.samples:
                 raise UnreadableSound("holds no samples")
@@ -97,11 +105,11 @@ def _write(model, path, target, options, blend, done):
         done.clipped[target] = writer.clipped
 
 
-def _enhanced(model, reader, options):
+def _enhanced(model, reader, latents):
     """Yields float32 [samples, channels] at the model's rate: the channels side by side, each a stream of its own."""
     blocks = finite(resampled_blocks(reader, model.sample_rate, reader.channels))
     copies = itertools.tee(blocks, reader.channels)
-    streams = [model.stream(_channel(copy, i), **options) for i, copy in enumerate(copies)]
+    streams = [model.stream(_channel(copy, i), **latents) for i, copy in enumerate(copies)]
     for parts in zip(*streams, strict=True):
         yield np.concatenate(parts, axis=1)
 
@@ -111,10 +119,12 @@ def _channel(blocks, i):
         yield block[:, i]
 
 
-def _fitted(enhanced, original):
-    """Yields (enhanced, original) of equal lengths, to the original's last sample: resamplers round lengths."""
-    for made in enhanced:
-        noisy = original.read(len(made)) if len(made) else made
-        yield made[: len(noisy)], noisy
-    if len(rest := original.read(original.rate)):
-        yield np.zeros_like(rest), rest
+def _in_step(enhanced, recording, channels):
+    """Yields (enhanced, recording), equally long, to the recording's last sample: resamplers round lengths."""
+    held = np.zeros((0, channels), np.float32)
+    for block in recording:
+        while len(held) < len(block) and (more := next(enhanced, None)) is not None:
+            held = np.concatenate([held, more])
+        lacking = max(0, len(block) - len(held))
+        yield np.pad(held, ((0, lacking), (0, 0)))[: len(block)], block
+        held = held[len(block) :]

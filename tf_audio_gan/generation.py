@@ -49,7 +49,8 @@ def generate(preset, out, *, n=16, seed=0, interpolate=0, latents=None):
     """
     model = preset if isinstance(preset, AudioGAN) else from_preset(preset)
     if model.task != "generation":
-        raise ValueError(f"a {type(model).__name__} does not generate, it is for {model.task}: tf-audio-gan --help")
+        command = {"vocoding": "vocode", "enhancement": "enhance"}[model.task]
+        raise ValueError(f"a {type(model).__name__} does not generate, it is for {model.task}: use {command} instead")
     latents, names = _latents(model, n, seed, interpolate, latents)
     audio = model.generate_from(latents)
     out = Path(out)

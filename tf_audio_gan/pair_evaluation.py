@@ -1,6 +1,7 @@
 """Evaluation of models whose sounds answer recordings, file by file: vocoders and models of enhancement."""
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,13 @@ from tf_audio_gan.evaluating import mixtures, pairs, provenance
 from tf_audio_gan.evaluating.pairs import evaluate_pairs
 from tf_audio_gan.vocoding import vocode
 
-BY_RATIO = ("si_sdr", "stoi", "pesq_wb")  # columns that are also given for every ratio of speech to noise
+BY_RATIO = (
+    "si_sdr",
+    "segmental_snr",
+    "stoi",
+    "pesq_wb",
+    "covl",
+)  # columns that are also given for every ratio of speech to noise
 WIENER = "Wiener filter"
 
 
@@ -31,7 +38,7 @@ def vocoder(model, folder, data, *, metrics, seed, models, progress, begun):
     Returns:
         `evaluating.results.Evaluation`.
     """
-    name = _name(model, folder)
+    name = _names([model.name if folder is None else folder])[0]
     mel = model.front_end.get_config()
     with tempfile.TemporaryDirectory() as made:
         failed = vocode(model, data, made, seed=seed, progress=progress).skipped
@@ -52,6 +59,8 @@ def enhancer(
     model, folder, data, *, noise=None, noisy=None, snr=None, also=None, metrics, seed, models, progress, begun
 ):
     """Clean speech against the same in noise, enhanced: by the model, by others, by a Wiener filter, and not at all.
+
+    Intervals are over recordings, each of which is measured at every ratio.
 
     Args:
         model: an `Enhancer`.
@@ -79,52 +88,78 @@ def enhancer(
             f"or noisy=, files of the same names. Received: {noise=}, {noisy=}, {snr=}"
         )
     others = [hub.resolve(handle) for handle in also or ()]
-    names = [_name(model, folder), *(_name(None, place) for place in others)]
-    if len(set(names)) < len(names):
-        raise ValueError(f"presets that are measured together need different names. Received: {', '.join(names)}")
+    names = _names([model.name if folder is None else folder, *others])
     with tempfile.TemporaryDirectory() as work:
         work, rate = Path(work), model.sample_rate
-        mixed = mixtures.Mixtures(Path(data), Path(noisy)) if noise is None else None
-        mixed = mixed or mixtures.mixtures(data, noise, snr or mixtures.SNR, rate, seed, work, progress)
-        estimates = {name: work / f"estimate {i}" for i, name in enumerate(names)}
-        for name, preset in zip(names, (model, *others), strict=True):
-            enhance(preset, mixed.noisy, estimates[name], seed=seed, progress=progress)
-        mixtures.filtered(mixed.noisy, work / "wiener", rate)
-        beside = {name: (estimates[name], "evaluated", f"enhanced by {name}") for name in names[1:]}
+        if noise is None:
+            mixed = mixtures.Mixtures(Path(data), Path(noisy))
+        else:
+            mixed = mixtures.mixtures(data, noise, mixtures.SNR if snr is None else snr, rate, seed, work, progress)
+        estimates = _estimates((model, *others), mixed, work, seed, progress)
+        beside = {
+            n: (place, "evaluated", f"enhanced by {n}") for n, place in zip(names[1:], estimates[1:], strict=True)
+        }
         beside[WIENER] = (work / "wiener", "floor", "a decision-directed Wiener filter over a tracked noise spectrum")
+        mixtures.filtered(mixed.noisy, work / "wiener", rate)
         result = evaluate_pairs(
-            mixed.clean, estimates[names[0]], "enhancement", noisy=mixed.noisy, metrics=metrics, seed=seed,
+            mixed.clean, estimates[0], "enhancement", noisy=mixed.noisy, metrics=metrics, seed=seed,
             sample_rate=rate, models=models, progress=progress, begun=begun, beside=beside,
         )  # fmt: skip
         _keep_picture(result, work)
     _describe(result, mixed, names[0], data, noise, noisy)
-    _by_ratio(result, mixed.snr, seed)
+    if len(mixed.snr) > 1:
+        _by_ratio(result, mixed.snr, seed)
     settings = {"preset": names[0], "data": provenance.name(data), "noise": provenance.name(noise)}
     settings |= {"noisy": provenance.name(noisy), "snr": list(mixed.snr) or None, "also": names[1:] or None}
     return _recorded(result, settings | {"metrics": metrics, "seed": seed}, folder)
 
 
+def _names(places):
+    """What presets are called: their folders' names, with those of the folders above where two are alike."""
+    parts = [(place,) if isinstance(place, str) else Path(place).resolve().parts for place in places]
+    for depth in (1, 2):
+        names = ["/".join(part[-depth:]) for part in parts]
+        if len(set(names)) == len(names) and not {"reference", "estimate", "noisy", WIENER} & set(names[1:]):
+            return names
+    raise ValueError(f"presets that are measured together need different names. Received: {', '.join(names)}")
+
+
+def _estimates(presets, mixed, work, seed, progress):
+    """Folders of what each model makes of the noisy files; those that cannot be read are named in `mixed.failed`."""
+    folders = [work / f"estimate {i}" for i in range(len(presets))]
+    for preset, folder in zip(presets, folders, strict=True):
+        done = enhance(preset, mixed.noisy, folder, seed=seed, float32=True, progress=progress)
+    mixed.failed += [("noisy", Path(p).relative_to(mixed.noisy).as_posix(), reason) for p, reason in done.skipped]
+    return folders
+
+
 def _describe(result, mixed, name, data, noise, noisy):
     """Says in the result what was measured on what."""
-    result.name, result.failed = name, mixed.failed + result.failed
-    where = f"noise of {provenance.name(noise)}" if noise is not None else f"the noisy files in {provenance.name(noisy)}"
+    unreadable = {file.rpartition(".")[0] for _, file, _ in mixed.failed}
+    told = [f for f in result.failed if f[2] != "has no partner of its name" or f[1] not in unreadable]
+    result.name, result.failed = name, mixed.failed + told
+    ratios = ", ".join(f"{ratio:g}" for ratio in mixed.snr)
+    where = f"the noisy files of {provenance.name(noisy)}" if noise is None else f"noise of {provenance.name(noise)}"
+    where += f" at {ratios} dB" if ratios else ""
     result.sets["reference"]["what"] = f"{provenance.name(data)} against itself, which says what no estimate can pass"
     result.sets["estimate"]["what"] = f"{provenance.name(data)} in {where}, enhanced by {name}"
 
 
 def _by_ratio(result, snr, seed):
-    """Adds a column for every figure of `BY_RATIO` and ratio."""
-    for column in BY_RATIO if len(snr) > 1 else ():
-        for ratio in snr if column in result.columns else ():
-            added, start = f"{column}_at_{ratio:g}_dB", f"{mixtures.folder_of(ratio)}/"
-            result.columns[added] = result.columns[column]
-            for row, found in result.rows.items():
-                files = [f for f in result.per_file if f["set"] == row and f["file"].startswith(start)]
-                found[added] = pairs.mean([f.get(column, np.nan) for f in files], seed)
-
-
-def _name(model, folder):
-    return model.name if folder is None else Path(folder).resolve().name
+    """Intervals over recordings, not over mixtures, which are no sample of ratios; `BY_RATIO`'s columns by ratio."""
+    folders = [mixtures.folder_of(ratio) for ratio in snr]
+    added = {c: [f"{c}_at_{ratio:g}_dB" for ratio in snr] for c in BY_RATIO if c in result.columns}
+    result.columns |= {name: result.columns[column] for column, names in added.items() for name in names}
+    for row, found in result.rows.items():
+        files = {f["file"]: f for f in result.per_file if f["set"] == row}
+        recordings = sorted({name.partition("/")[2] for name in files})
+        for column in list(found):
+            mixed = [[files.get(f"{f}/{name}", {}).get(column, np.nan) for f in folders] for name in recordings]
+            table = np.array(mixed, np.float64)
+            over = pairs.mean([line[np.isfinite(line)].mean() for line in table if np.isfinite(line).any()], seed)
+            found[column] = replace(found[column], low=over.low, high=over.high)
+            found |= {name: pairs.mean(table[:, i], seed) for i, name in enumerate(added.get(column, ()))}
+    result.notes.insert(0, f"intervals are over {len(recordings)} recordings, each at {len(snr)} ratios")
 
 
 def _keep_picture(result, folder):

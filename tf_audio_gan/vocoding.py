@@ -12,7 +12,7 @@ from tf_audio_gan.data.decoders import UnreadableSound, finite, open_recording, 
 from tf_audio_gan.data.files import SOUNDS, targets
 from tf_audio_gan.data.resample import resampled_blocks
 from tf_audio_gan.data.scan import bar
-from tf_audio_gan.models.gan import from_preset
+from tf_audio_gan.models.gan import AudioGAN, from_preset
 from tf_audio_gan.models.vocoder import CHUNK, PRECISIONS, Vocoder
 
 _KINDS = f"sounds ({', '.join(sorted(SOUNDS))}) or mel spectrograms (.npy)"
@@ -58,7 +58,7 @@ def vocode(preset, source, out, *, settings=None, seed=0, chunk_frames=CHUNK, pr
         FileNotFoundError: there is no such source.
         ValueError: the model is no vocoder, another precision, two files would get one name, or no file could be used.
     """
-    model = preset if isinstance(preset, Vocoder) else from_preset(preset)
+    model = preset if isinstance(preset, AudioGAN) else from_preset(preset)
     if not isinstance(model, Vocoder):
         raise ValueError(
             f"a {type(model).__name__} is for {model.task}, not a vocoder: use a MelGAN or ParallelWaveGAN"

@@ -7,6 +7,7 @@ was given (libsndfile divides by 32768).
 
 import io
 import os
+import struct
 import threading
 import wave
 from pathlib import Path
@@ -14,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 WRITABLE = {".wav": ("WAV", "PCM_16"), ".flac": ("FLAC", "PCM_16"), ".ogg": ("OGG", "VORBIS")}
+WAV_BYTES = 2**32 - 1024  # of samples: sizes in a WAV file have 32 bits
 _BLOCK = 65536  # samples per write: libsndfile's Vorbis encoder overflows its stack on long single writes
 
 
@@ -95,38 +97,58 @@ def write_audio(path, audio, sample_rate):
 
 
 class SoundWriter:
-    """Writes a 16-bit WAV file piece by piece; a context manager.
+    """Writes a WAV file piece by piece; a context manager. The same audio gives the same bytes.
 
     Args:
         path: where.
         sample_rate: in Hz.
         channels: of every piece.
+        float32: 32-bit floats, of which none is clipped, instead of 16 bits.
 
     Attributes:
         samples: written so far, of each channel.
         clipped: how many lay outside [-1, 1] and were clipped, over all channels.
     """
 
-    def __init__(self, path, sample_rate, channels):
+    def __init__(self, path, sample_rate, channels, float32=False):
         _check_rate(sample_rate)
-        self.samples, self.clipped = 0, 0
-        self._file = wave.open(str(path), "wb")  # noqa: SIM115
-        self._file.setparams((channels, 2, int(sample_rate), 0, "NONE", ""))
+        self.samples, self.clipped, self._float32 = 0, 0, float32
+        self._frame, self._form = (4 if float32 else 2) * channels, (int(sample_rate), channels, float32)
+        self._file = open(path, "wb")  # noqa: SIM115
+        self._file.write(_wav_header(*self._form, 0))
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
-        self._file.close()
+        try:
+            self._file.seek(0)
+            self._file.write(_wav_header(*self._form, self.samples * self._frame))
+        finally:
+            self._file.close()
 
     def write(self, audio):
-        """Appends float ``[samples, channels]`` in [-1, 1]; ValueError for NaN or another rank."""
+        """Appends float ``[samples, channels]``; ValueError for NaN, another rank, or more than a WAV file holds."""
         if not len(audio):
             return
         audio = _checked(audio)
-        self._file.writeframesraw(_pcm16(audio).astype("<i2").tobytes())
+        if (self.samples + len(audio)) * self._frame > WAV_BYTES:
+            raise ValueError("would be longer than a WAV file can be (4 GiB); split it, or take fewer bits or channels")
+        self._file.write((audio.astype("<f4") if self._float32 else _pcm16(audio).astype("<i2")).tobytes())
         self.samples += len(audio)
-        self.clipped += int(np.count_nonzero(np.abs(audio) > 1.0))
+        if not self._float32:
+            self.clipped += int(np.count_nonzero(np.abs(audio) > 1.0))
+
+
+def _wav_header(rate, channels, float32, data):
+    """The bytes before `data` bytes of samples; floats have a chunk with their number, as the format demands."""
+    code, width = (3, 4) if float32 else (1, 2)
+    form = struct.pack("<HHIIHH", code, channels, rate, rate * channels * width, channels * width, 8 * width)
+    chunks = [(b"fmt ", form)]
+    if float32:
+        chunks = [(b"fmt ", form + b"\0\0"), (b"fact", struct.pack("<I", data // (channels * width)))]
+    body = b"".join(name + struct.pack("<I", len(content)) + content for name, content in chunks)
+    return b"RIFF" + struct.pack("<I", 12 + len(body) + data) + b"WAVE" + body + b"data" + struct.pack("<I", data)
 
 
 def wav_bytes(audio, sample_rate):

@@ -16,11 +16,14 @@ def enhance(
     blend: Annotated[float, typer.Option(min=0.0, max=1.0, help="Share of the recording that is kept.")] = 0.0,
     seed: Annotated[int, typer.Option(help="Of the latents: the same seed, the same sound.")] = 0,
     zeros: Annotated[bool, typer.Option("--zeros", help="Latents of 0 instead of a seed's.")] = False,
+    sample_rate: Annotated[int | None, typer.Option(help="Of the WAV files, Hz; default: the recordings' own.")] = None,
+    float32: Annotated[bool, typer.Option("--float", help="Write 32-bit floats, which do not clip.")] = False,
 ):
     """Take the noise out of recordings of speech."""
     load_keras()
-    made = tf_audio_gan.enhance(preset, source, out, seed=seed, zeros=zeros, blend=blend)
+    options = {"seed": seed, "zeros": zeros, "blend": blend, "sample_rate": sample_rate, "float32": float32}
+    made = tf_audio_gan.enhance(preset, source, out, **options)
     print(f"{len(made.files)} files, {made.seconds:.1f} s of audio in {out}")
     for path, samples in made.clipped.items():
-        print(f"clipped {samples} samples beyond full scale in {path}: lower the level of the recording")
+        print(f"clipped {samples} samples beyond full scale in {path}: lower the recording, or write --float")
     say_skipped(made.skipped, "this list")

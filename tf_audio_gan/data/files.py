@@ -48,6 +48,8 @@ def find_files(root):
 def targets(source, out, kinds, what):
     """Which WAV file each file of a source becomes: {file: target}, under its name below `out`.
 
+    What lies in an `out` inside of the source was made of it before, and is not taken.
+
     Args:
         source: pathlib.Path of a file, or of a folder, nested as you like.
         out: pathlib.Path of a folder.
@@ -60,7 +62,9 @@ def targets(source, out, kinds, what):
     """
     if not source.exists():
         raise FileNotFoundError(f"no file or folder at {source}; give one of {what}, or a folder of them")
-    found = sorted(p for p in source.rglob("*") if p.suffix.lower() in kinds) if source.is_dir() else [source]
+    found = [source] if source.is_file() else sorted(p for p in source.rglob("*") if p.suffix.lower() in kinds)
+    if source.resolve() in out.resolve().parents:
+        found = [p for p in found if out.resolve() not in p.resolve().parents]
     if not found:
         raise ValueError(f"{source} holds no {what}")
     base = source if source.is_dir() else source.parent

@@ -85,7 +85,7 @@ def match(reference, estimate, noisy=None):
         ValueError: two files of one folder differ in extension alone, or nothing matches.
     """
     folders = {"reference": reference, "estimate": estimate} | ({"noisy": noisy} if noisy is not None else {})
-    found = {role: _by_stem(folder) for role, folder in folders.items()}
+    found = {role: by_stem(folder) for role, folder in folders.items()}
     common = sorted(set.intersection(*map(set, found.values())))
     if not common:
         counts = " and ".join(f"{len(files)} in {folders[role]}" for role, files in found.items())
@@ -98,7 +98,8 @@ def match(reference, estimate, noisy=None):
 _ROLES = ("reference", "estimate", "noisy")
 
 
-def _by_stem(folder):
+def by_stem(folder):
+    """{path below a folder without its extension: path} of the files that may be sounds, sorted; ValueError for two."""
     folder, found = folder_at(folder), {}
     for name in find_files(folder)[0]:
         stem = name.rpartition(".")[0] if "." in name.rsplit("/", 1)[-1] else name
@@ -172,9 +173,10 @@ def signals(plan, reference, estimate, noisy, name=""):
         for row, path in (("reference", reference), ("estimate", estimate))
     }
     pairs.align(*audio.values(), window_length(rate))  # before the floor, which takes its time
+    floor = _floor(plan, audio["reference"], noisy, name)
     for row, folder in plan.beside:
         audio[row] = read_audio(f"{folder}/{name}.wav", rate, channels=1)[0][:, 0]
-    return audio | {plan.floor: _floor(plan, audio["reference"], noisy, name)}
+    return audio | {plan.floor: floor}
 
 
 def _floor(plan, reference, noisy, name):

@@ -113,11 +113,9 @@ class Pairs:
         self.about = {row: {"n": n, "what": what} for row, what in words.items()}
 
     def hashes(self):
-        """SHA-256 of the references and the estimates: names and contents."""
-        files = self.matched.files
-        return {
-            role: provenance.files({n: paths[i] for n, paths in files.items()}) for i, role in enumerate(self.folders)
-        }
+        """SHA-256 of the references, the estimates and the noisy files where there are: names and contents."""
+        files, roles = self.matched.files, (*self.folders, *["noisy"] * self.plan.noisy)
+        return {role: provenance.files({n: paths[i] for n, paths in files.items()}) for i, role in enumerate(roles)}
 
     def draw(self, path):
         """The picture: each row of the first files (of some all over, with more estimates), their first seconds."""
@@ -129,15 +127,17 @@ class Pairs:
             except (ValueError, OSError):
                 continue
             clips += [clip[: int(SHEET_SECONDS * rate)] for clip in audio.values()]
-            titles += [f"{row} {name.rsplit('/', 1)[-1]}" for row in audio]
+            called = name if self.beside else name.rsplit("/", 1)[-1]
+            titles += [f"{row} {called}" for row in audio]
             if len(clips) == len(self.roles) * SHEET:
                 break
         contact_sheet(path, clips, rate, titles=titles, columns=len(self.roles))
 
 
 def evaluate_pairs(
-    real, fake, task, *, noisy=None, metrics, seed, sample_rate, models, workers=2, progress, begun, mel=None, beside=None
-):
+    real, fake, task, *, noisy=None, metrics, seed, sample_rate, models, workers=2, progress, begun, mel=None,
+    beside=None,
+):  # fmt: skip
     """Pairs measured: an `Evaluation`. See `Pairs` and `evaluation.compare`."""
     pairs = Pairs(real, fake, task, noisy, metrics, seed, sample_rate, models, mel, beside)
     rows, columns, per_file, failed, notes = pairs.measure(workers, progress)
