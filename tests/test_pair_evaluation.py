@@ -42,8 +42,8 @@ def some_folders(tmp_path_factory):
         soundfile.write(base / "noisy" / f"voice{i}.flac", voice + 10 ** (-5 / 20) * noise, RATE)
     (base / "noisy" / "voice3.flac").write_bytes(b"fLaC")
     soundfile.write(base / "noise" / "hiss.wav", 0.1 * rng.standard_normal(5 * RATE), RATE)
-    for name in ("one", "two"):
-        SEGANPlus(window=1024, filters=[4, 8, 8], no_z=True, seed=len(name)).save_to_preset(base / name / "preset")
+    for seed, name in enumerate(("one", "two")):
+        SEGANPlus(window=1024, filters=[4, 8, 8], no_z=True, seed=seed).save_to_preset(base / name / "preset")
     return base
 
 

@@ -1,7 +1,7 @@
 """Noisy recordings through an enhancer: files of any length, sample rate and channel count, in flat memory."""
 
 import contextlib
-import itertools
+from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -108,15 +108,23 @@ def _write(model, path, target, latents, blend, form, done):
 def _enhanced(model, reader, latents):
     """Yields float32 [samples, channels] at the model's rate: the channels side by side, each a stream of its own."""
     blocks = finite(resampled_blocks(reader, model.sample_rate, reader.channels))
-    copies = itertools.tee(blocks, reader.channels)
-    streams = [model.stream(_channel(copy, i), **latents) for i, copy in enumerate(copies)]
+    streams = [model.stream(channel, **latents) for channel in _apart(blocks, reader.channels)]
     for parts in zip(*streams, strict=True):
         yield np.concatenate(parts, axis=1)
 
 
-def _channel(blocks, i):
-    for block in blocks:
-        yield block[:, i]
+def _apart(blocks, channels):
+    """[samples, channels] in blocks -> an iterator of [samples] for each channel; `itertools.tee` holds 57 blocks."""
+    queues = [deque() for _ in range(channels)]
+
+    def channel(waiting):
+        while waiting or (block := next(blocks, None)) is not None:
+            if not waiting:
+                for queue, samples in zip(queues, block.T, strict=True):
+                    queue.append(samples)
+            yield waiting.popleft()
+
+    return [channel(queue) for queue in queues]
 
 
 def _in_step(enhanced, recording, channels):

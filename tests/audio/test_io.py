@@ -3,9 +3,11 @@ import wave
 
 import numpy as np
 import pytest
+import scipy.io.wavfile
 import soundfile
 
-from tf_audio_gan.audio.io import read_audio, wav_bytes, write_audio
+from tf_audio_gan.audio import io as audio_io
+from tf_audio_gan.audio.io import SoundWriter, read_audio, wav_bytes, write_audio
 
 
 def tone(samples=4000, channels=1, rate=16000, hz=440.0):
@@ -43,6 +45,33 @@ def test_written_files_read_back(tmp_path, name, error):
 def test_clipped_samples_are_counted_and_clipped(tmp_path):
     assert write_audio(tmp_path / "a.wav", np.array([[0.0, 1.5], [1.0, -3.0]]), 8000) == 2
     assert np.abs(read_audio(tmp_path / "a.wav")[0]).max() <= 1.0
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_pieces_make_the_file_of_the_whole(tmp_path, channels):
+    audio = 1.5 * tone(channels=channels) - 0.6
+    for name, float32 in (("pcm.wav", False), ("float.wav", True)):
+        with SoundWriter(tmp_path / name, 22050, channels, float32) as writer:
+            for piece in np.split(audio, [1, 1, 700]):
+                writer.write(piece)
+        assert writer.samples == len(audio) and writer.clipped == (0 if float32 else np.sum(np.abs(audio) > 1))
+    assert (tmp_path / "pcm.wav").read_bytes() == wav_bytes(audio, 22050), "the standard library's own"
+    back, rate = soundfile.read(tmp_path / "float.wav", dtype="float32", always_2d=True)
+    assert rate == 22050 and soundfile.info(tmp_path / "float.wav").subtype == "FLOAT"
+    np.testing.assert_array_equal(back, audio)
+    rate, other = scipy.io.wavfile.read(tmp_path / "float.wav")
+    assert rate == 22050 and other.dtype == np.float32
+    np.testing.assert_array_equal(other.reshape(back.shape), audio)
+    assert b"PEAK" not in (tmp_path / "float.wav").read_bytes()[:100], "a chunk with the time: other bytes each time"
+
+
+def test_more_than_a_wav_file_holds_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(audio_io, "WAV_BYTES", 4000)
+    with SoundWriter(tmp_path / "a.wav", 16000, 1, float32=True) as writer:
+        writer.write(tone(1000))
+        with pytest.raises(ValueError, match="longer than a WAV file can be"):
+            writer.write(tone(1))
+    assert soundfile.info(tmp_path / "a.wav").frames == 1000
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):

@@ -71,6 +71,7 @@ def test_a_sum_that_passes_full_scale_is_scaled_with_its_reference(places):
 
 
 def test_noise_depends_on_seed_name_and_ratio_alone(places):
+    shutil.copy(places / "clean" / "wide.wav", places / "clean" / "twin.wav")
     found, again = made(places), made(places, "again")
     for path in found.noisy.rglob("*.wav"):
         assert path.read_bytes() == (again.noisy / path.relative_to(found.noisy)).read_bytes()
@@ -80,6 +81,8 @@ def test_noise_depends_on_seed_name_and_ratio_alone(places):
         np.testing.assert_array_equal(sound, heard(found.noisy)[name])
     other = heard(made(places, "other", seed=1).noisy)
     assert all(np.abs(other[name] - sound).max() > 0.001 for name, sound in heard(fewer.noisy).items())
+    twins = (heard(found.noisy)[f"15 dB/{name}.wav"] for name in ("wide", "twin"))
+    assert np.abs(np.subtract(*twins)).max() > 0.001, "a name's noise is its own"
     excerpts = [x - heard(found.clean)[name] for name, x in heard(found.noisy).items() if name.endswith("wide.wav")]
     for a, b in ((0, 1), (0, 2), (1, 2)):
         a, b = excerpts[a], excerpts[b]
