@@ -34,14 +34,14 @@ def log_magnitudes(audio, n_fft=256):
 
 def normalise(values, mean, std):
     """Log-magnitudes [batch, frames, bins + 1] -> picture [batch, frames, bins, 1] in [-1, 1], the top bin dropped."""
-    scaled = (values - mean) / (CLIP * std)
+    scaled = ops.divide(ops.subtract(values, mean), CLIP * std)
     return ops.clip(scaled[:, :, :-1, None], -1.0, 1.0)
 
 
 def denormalise(picture, mean, std):
     """Picture [batch, frames, bins, 1] -> magnitudes [batch, frames, bins + 1]; those of the top bin are its mean's."""
     scaled = ops.pad(ops.squeeze(picture, -1), ((0, 0), (0, 0), (0, 1)))
-    return ops.exp(scaled * (CLIP * std) + mean)
+    return ops.exp(ops.add(ops.multiply(scaled, CLIP * std), mean))
 
 
 def to_audio(magnitudes, iterations=16, synthesis_window="dual"):
