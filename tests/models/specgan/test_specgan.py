@@ -13,6 +13,7 @@ from tf_audio_gan.losses.adversarial import OBJECTIVES
 from tf_audio_gan.models.specgan.networks import Discriminator
 
 SMALL = {"length": 256, "n_fft": 32, "strides": [2, 2], "dim": 4, "critic_steps": 2}
+QUICK = SMALL | {"critic_steps": 1, "objective": "lsgan"}  # soon traced
 
 
 @pytest.fixture
@@ -150,13 +151,13 @@ def test_training_without_moments_is_refused(batch):
 
 
 def test_a_run_adapts_once_and_its_files_keep_the_moments(hits, tmp_path, monkeypatch):
-    recipe = {"model": {"name": "specgan", **SMALL}, "train": {"batch_size": 4}}
+    recipe = {"model": {"name": "specgan", **QUICK}, "train": {"batch_size": 4}}
     calls, adapt = [], SpecGAN.adapt
     monkeypatch.setattr(SpecGAN, "adapt", lambda self, *data: calls.append(data) or adapt(self, *data))
     trained = train(recipe, hits, tmp_path / "run", steps=2, progress=False).model
     again = train(recipe, hits, tmp_path / "run", steps=2, progress=False)
     assert len(calls) == 1 and again.ended == "finished before"
-    wanted = SpecGAN(**SMALL)
+    wanted = SpecGAN(**QUICK)
     adapt(wanted, Sounds(hits, length=256, progress=False), False)
     preset = from_preset(tmp_path / "run" / "preset")
     for model in (trained, again.model, preset):
@@ -173,7 +174,7 @@ def test_two_replicas_take_the_step_of_one(batch, two_devices):
 
     def weights(scope):
         with scope:
-            model = SpecGAN(**{**SMALL, "critic_steps": 1, "objective": "lsgan"})
+            model = SpecGAN(**QUICK)
             model.compile(keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.1))
         model.adapt(batch)
         model.fit(tf.data.Dataset.from_tensors(batch), verbose=0, shuffle=False)
