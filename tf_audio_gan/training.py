@@ -125,6 +125,8 @@ def _run(model, data, recipe, run_dir, max_minutes, progress, replicas):
     for optimizer, rate in rates:
         optimizer.learning_rate = rate
     replicas.check_same(start, data.fingerprint)
+    if checkpoints.saved is None:
+        model.adapt(data, progress)
     stop = Stop(recipe.train.steps, max_minutes, replicas.agree)
     if start < recipe.train.steps:
         writers = _writers(model, data, recipe.train, run_dir, checkpoints, start) if replicas.chief else []

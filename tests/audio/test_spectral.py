@@ -107,6 +107,32 @@ def test_griffin_lim_comes_nearer_to_the_magnitudes_of_a_sound():
     assert errors == sorted(errors, reverse=True) and errors[-1] < 0.2 * errors[0], errors
 
 
+@pytest.mark.parametrize(("n_fft", "hop", "win"), [(256, 128, 256), (512, 100, 400), (255, 63, 201)])
+def test_dual_window_gives_a_sound_back_where_all_frames_overlap(n_fft, hop, win):
+    found = array(istft(stft(AUDIO, n_fft, hop, win, "end"), n_fft, hop, win, "end", synthesis="dual"))
+    np.testing.assert_allclose(found[:, n_fft : 5003 - n_fft], AUDIO[:, n_fft:-n_fft], atol=2e-6)
+
+
+def test_dual_and_plain_synthesis_are_tensorflows():
+    tf = pytest.importorskip("tensorflow")
+    real, imag = np.random.default_rng(2).normal(size=(2, 3, 7, 129)).astype("float32")
+    spectrum = tf.complex(real, imag)
+    for name, window in (("dual", tf.signal.inverse_stft_window_fn(128)), ("window", tf.signal.hann_window)):
+        wanted = tf.signal.inverse_stft(spectrum, 256, 128, window_fn=window)
+        found = istft((real, imag), 256, 128, padding="none", synthesis=name)
+        np.testing.assert_allclose(array(found), wanted, atol=2e-6)
+
+
+def test_griffin_lim_starts_without_a_click_by_the_dual_window():
+    """Where frames begin with the sound, least squares divides the first samples by nearly nothing."""
+    target = magnitude(stft(AUDIO[:, :4096], 256, 128, padding="end"))
+    peaks = {
+        name: np.abs(array(griffin_lim(target, 256, 128, padding="end", synthesis=name))[:, :128]).max()
+        for name in ("least_squares", "dual")
+    }
+    assert peaks["least_squares"] > 100 and peaks["dual"] < 1.5, peaks
+
+
 def test_half_types_are_computed_in_float32():
     for kind in ("float16", "bfloat16"):
         half = ops.cast(AUDIO, kind)
@@ -116,6 +142,11 @@ def test_half_types_are_computed_in_float32():
 
 def test_hann_is_periodic_and_centred():
     np.testing.assert_allclose(hann(4, 9), [0, 0, 0, 0.5, 1, 0.5, 0, 0, 0], atol=1e-7)
+
+
+def test_an_unknown_synthesis_is_refused():
+    with pytest.raises(ValueError, match="least_squares, dual, window. Received: synthesis='hamming'"):
+        istft(stft(AUDIO, 256, 128), 256, 128, synthesis="hamming")
 
 
 @pytest.mark.parametrize(

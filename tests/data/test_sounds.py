@@ -45,6 +45,17 @@ def test_short_clips_are_padded_on_the_right_and_start_is_the_start(write, tmp_p
     assert short.exists() and long.exists()
 
 
+def test_one_pass_holds_every_example_once_as_training_sees_it(write, tmp_path):
+    write("long.wav", seconds=1)
+    write("short.wav", seconds=0.1)
+    sounds = Sounds(tmp_path / "sounds", length=2048, seed=3)
+    assert sounds.examples == round(16000 / 2048) + 1
+    for batch_size in (2, 4, 64):
+        parts = list(sounds.one_pass(batch_size))
+        assert all(len(part) == batch_size for part in parts[:-1])
+        np.testing.assert_array_equal(np.concatenate(parts), sounds.batch(0, sounds.examples)[0])
+
+
 def test_crops_reach_both_ends(write, tmp_path):
     write("ramp.wav", np.linspace(-0.9, 0.9, 1100), subtype="FLOAT")
     audio, _ = Sounds(tmp_path / "sounds", length=1000).batch(0, 2000)

@@ -34,6 +34,17 @@ def test_modes_shift_what_they_say(mode, rng):
         assert (shifts == shifts[:, :1]).all() == (mode == "example")
 
 
+@pytest.mark.parametrize("mode", ["batch", "example", "channel"])
+def test_bins_of_a_spectrogram_shift_together(mode, rng):
+    """[batch, time, bins, channels] moves as [batch, time, channels] does, in every bin."""
+    x = rng.normal(size=(5, 12, 3, 4)).astype("float32")
+    layer, draws = PhaseShuffle(2, mode), Draws(0, 3)
+    y = np.asarray(layer(x, draws=draws))
+    assert not np.array_equal(x, y)
+    for k in range(3):
+        np.testing.assert_array_equal(y[:, :, k], np.asarray(layer(x[:, :, k], draws=draws)))
+
+
 def test_every_shift_is_as_likely():
     layer = PhaseShuffle(2)
     x = np.arange(64, dtype="float32")[None, :, None]

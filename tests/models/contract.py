@@ -41,6 +41,7 @@ def run_gan_test(cls, keywords, batch, tmp_path):
     for key, value in keywords.items():
         assert key == "front_end" or model.get_config()[key] == value
     assert cls.from_config(model.get_config()).get_config() == model.get_config()
+    model.adapt(batch)
     sound = sounds(model, 3, seed=5)
     assert sound.shape[::2] == (3, 1 if model.task == "enhancement" else batch.shape[2])
     assert sound.dtype == np.float32 and np.isfinite(sound).all()
@@ -67,9 +68,12 @@ def check_training(model, batch):
     assert set(history) == set(model.loss_weights) and all("/" in name for name in history)
     assert np.isfinite([v[-1] for v in history.values()]).all()
     assert int(model.optimizer.iterations) == 2 and int(model.d_optimizer.iterations) == 1 + model.critic_steps
-    variables = model.ema_generator.variables
-    still = [v for v, m in zip(variables, moved(before["ema_generator"], variables), strict=True) if not m]
+    pairs = list(zip(model.generator.variables, model.ema_generator.variables, strict=True))
+    follows = moved(before["ema_generator"], [average for _, average in pairs])
+    still = [v for (v, _), m in zip(pairs, follows, strict=True) if v.trainable and not m]
     assert not [v.path for v in still if not _direction_of_one(v)], "every weight of the average follows"
+    for v, average in pairs:
+        assert v.trainable or np.array_equal(v, average), f"{v.path} is not averaged but taken over"
 
 
 def _direction_of_one(v):
@@ -116,6 +120,7 @@ def run_backends_test(cls, keywords, batch, tmp_path, rate=0.1):
     """The same weights, batch and noise: one step of SGD on TensorFlow and PyTorch agrees to 1e-5; the sounds too."""
     name = next(name for name, kind in models.MODELS.items() if kind == cls.__name__)
     model = cls(**keywords)
+    model.adapt(batch)
     model.compile(SGD(rate), SGD(rate))
     model.save_weights(tmp_path / "model.weights.h5")
     np.save(tmp_path / "batch.npy", batch)

@@ -18,6 +18,11 @@ PADDINGS = {
     "end": "zeros at the end: tf.signal.stft with pad_end=True, SpecGAN",
     "none": "whole frames only: tf.signal.stft",
 }
+SYNTHESES = {
+    "least_squares": "windowed overlap-add, divided by the squared windows that lie there",
+    "dual": "overlap-add by the dual window, tf.signal.inverse_stft_window_fn: the same, but for fading ends",
+    "window": "windowed overlap-add, not divided: tf.signal.inverse_stft as it stands, SpecGAN's code",
+}
 _TINY = 1e-24  # of power: keeps the root's derivative finite where the spectrum is exactly 0
 
 
@@ -65,12 +70,28 @@ def stft(audio, n_fft, hop_length, win_length=None, padding="centre"):
     return ops.rfft(ops.pad(frames, ((0, 0), (0, 0), (left, right))) if left or right else frames, n_fft)
 
 
-def istft(spectrum, n_fft, hop_length, win_length=None, padding="centre", samples=None):
+def dual_window(win_length, n_fft, hop_length):
+    """The window by which overlap-added frames of Hann-windowed frames give the sound back: numpy float32 [n_fft].
+
+    Hann divided by the sum of squared windows where as many frames overlap as ever do; 0 where none does.
+    """
+    window = hann(win_length, n_fft).astype("float64")
+    hops = -(-n_fft // hop_length)
+    squares = np.pad(np.square(window), (0, hops * hop_length - n_fft)).reshape(hops, hop_length).sum(axis=0)
+    weight = np.tile(squares, hops)[:n_fft]
+    return (window / np.where(weight > 1e-10, weight, 1.0)).astype("float32")
+
+
+def istft(spectrum, n_fft, hop_length, win_length=None, padding="centre", samples=None, synthesis="least_squares"):
     """Inverse of `stft`: windowed overlap-add divided by the summed squared window.
 
     The least-squares inverse (Griffin and Lim 1984, eq. 6), exact to float32 rounding for the spectrum of a sound
     wherever a window reaches, the ends included (`keras.ops.istft` is wrong there). Where none does, that is in the
     last samples that "none" left out, and in the first of "end" and "none", which a Hann window weighs 0: zeros.
+
+    A spectrum that no sound has (a generated one, or one of other phases) asks "least_squares" for thousands of times
+    full scale in the first samples of "end" and "none", where it divides by nearly nothing: "dual" is for these. There
+    the first hop fades in.
 
     Args:
         spectrum: (real, imaginary), each ``[batch, frames, n_fft // 2 + 1]``.
@@ -80,22 +101,18 @@ def istft(spectrum, n_fft, hop_length, win_length=None, padding="centre", sample
         padding: what `stft` was given.
         samples: how many to return; None: as many as give these frames again, which is frames * hop_length for
             "reflect" (one more if n_fft - hop_length is odd) and "end", and one hop less for "centre".
+        synthesis: one of `SYNTHESES`.
 
     Returns:
         float32 ``[batch, samples]``.
 
     Raises:
-        ValueError: as `stft`, and for more `samples` than the frames span.
+        ValueError: as `stft`, for more `samples` than the frames span, and for an unknown synthesis.
     """
     win_length = win_length or n_fft
     _check_lengths(n_fft, hop_length, win_length)
     left, _ = _pad_widths(n_fft, hop_length, padding)
-    left = 0 if padding == "end" else left
-    window = hann(win_length, n_fft)
-    frames = ops.multiply(ops.irfft(tuple(ops.cast(part, "float32") for part in spectrum), n_fft), window)
-    weight = ops.multiply(ops.ones_like(frames[:1]), np.square(window))
-    audio, weight = _overlap_add(frames, hop_length), _overlap_add(weight, hop_length)
-    audio = (audio / ops.where(weight > 1e-10, weight, 1.0))[:, left:]
+    audio = _synthesise(spectrum, n_fft, hop_length, win_length, synthesis)[:, left:]
     if samples is None:
         right = {"centre": n_fft - n_fft // 2, "reflect": left, "end": n_fft - hop_length, "none": 0}[padding]
         return audio[:, : -right or None]
@@ -119,7 +136,9 @@ def magnitude(spectrum, epsilon=0.0, floor=_TINY):
     return ops.sqrt(at_least(ops.square(real) + ops.square(imag) + epsilon, floor))
 
 
-def griffin_lim(magnitudes, n_fft, hop_length, win_length=None, padding="centre", iterations=16):
+def griffin_lim(
+    magnitudes, n_fft, hop_length, win_length=None, padding="centre", iterations=16, synthesis="least_squares"
+):
     """A sound whose magnitudes are near the given ones (Griffin and Lim 1984), from phase 0.
 
     Args:
@@ -129,6 +148,7 @@ def griffin_lim(magnitudes, n_fft, hop_length, win_length=None, padding="centre"
         win_length: window length in samples; None: `n_fft`.
         padding: one of `PADDINGS`.
         iterations: how often the phase is taken from the sound that the last phase gave.
+        synthesis: one of `SYNTHESES`; "least_squares" is for "centre" and "reflect" (see `istft`).
 
     Returns:
         float32 ``[batch, samples]``, as many as `istft` gives.
@@ -136,12 +156,15 @@ def griffin_lim(magnitudes, n_fft, hop_length, win_length=None, padding="centre"
     magnitudes = ops.cast(magnitudes, "float32")
     settings = (n_fft, hop_length, win_length, padding)
 
+    def inverse(spectrum):
+        return istft(spectrum, *settings, synthesis=synthesis)
+
     def iterate(_, spectrum):
-        real, imag = stft(istft(spectrum, *settings), *settings)
+        real, imag = stft(inverse(spectrum), *settings)
         gain = magnitudes / ops.maximum(magnitude((real, imag)), 1e-8)
         return gain * real, gain * imag
 
-    return istft(ops.fori_loop(0, iterations, iterate, (magnitudes, ops.zeros_like(magnitudes))), *settings)
+    return inverse(ops.fori_loop(0, iterations, iterate, (magnitudes, ops.zeros_like(magnitudes))))
 
 
 def _check_lengths(n_fft, hop_length, win_length):
@@ -177,6 +200,19 @@ def _pad(audio, n_fft, hop_length, padding):
             f"Received: {samples}"
         )
     return ops.pad(audio, ((0, 0), widths), mode) if any(widths) else audio
+
+
+def _synthesise(spectrum, n_fft, hop_length, win_length, synthesis):
+    """[batch, frames, n_fft // 2 + 1] -> [batch, (frames - 1) * hop_length + n_fft]."""
+    if synthesis not in SYNTHESES:
+        raise ValueError(f"synthesis must be one of {', '.join(SYNTHESES)}. Received: synthesis={synthesis!r}")
+    window = dual_window(win_length, n_fft, hop_length) if synthesis == "dual" else hann(win_length, n_fft)
+    frames = ops.multiply(ops.irfft(tuple(ops.cast(part, "float32") for part in spectrum), n_fft), window)
+    audio = _overlap_add(frames, hop_length)
+    if synthesis != "least_squares":
+        return audio
+    weight = _overlap_add(ops.multiply(ops.ones_like(frames[:1]), np.square(window)), hop_length)
+    return audio / ops.where(weight > 1e-10, weight, 1.0)
 
 
 def _overlap_add(frames, hop_length):

@@ -133,6 +133,24 @@ class Sounds:
         return len(self.clips)
 
     @property
+    def examples(self):
+        """How many examples a pass over the data has."""
+        return len(self._slots)
+
+    def one_pass(self, batch_size=64):
+        """Every example of the first pass once, as training sees it: a pure function of the data and the settings.
+
+        Args:
+            batch_size: examples at a time.
+
+        Yields:
+            float32 `[batch_size or less, length, channels]`.
+        """
+        for step in range(-(-self.examples // batch_size)):
+            left = self.examples - step * batch_size
+            yield self.batch(step, batch_size, np.arange(min(batch_size, left)))[0]
+
+    @property
     def seconds(self):
         """Seconds of sound in all clips together."""
         return sum(clip.length for clip in self.clips) / self.sample_rate
@@ -278,7 +296,7 @@ class Sounds:
         text = (
             f"{self.path}: {len(self.clips)} sounds, {_duration(self.seconds)} at {self.sample_rate} Hz "
             f"({lengths[0]:.2f} s to {lengths[-1]:.2f} s, median {lengths[len(lengths) // 2]:.2f} s), "
-            f"{len(self._slots)} examples of {self.length} samples in a pass."
+            f"{self.examples} examples of {self.length} samples in a pass."
         )
         if self.label_names:
             names = ", ".join(self.label_names[:10]) + (", ..." if len(self.label_names) > 10 else "")

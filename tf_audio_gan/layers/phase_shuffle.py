@@ -10,27 +10,27 @@ def shift_reflect(x, shift, radius):
     """Shifts a batch in time by one whole number of steps, filling with the reflection of the edge.
 
     Args:
-        x: [batch, time, channels].
+        x: [batch, time, ..., channels].
         shift: integer, or integer scalar tensor, in [-radius, radius]; positive shifts to the right.
         radius: the largest shift; static, so that the output's shape is too.
 
     Returns:
-        [batch, time, channels]: out[:, i] = reflected x[:, i - shift].
+        The same shape: out[:, i] = reflected x[:, i - shift].
     """
     shape = (ops.shape(x)[0], *x.shape[1:])
-    return ops.slice(_reflect(x, radius), (0, radius - shift, 0), shape)
+    return ops.slice(_reflect(x, radius), (0, radius - shift, *[0] * (len(x.shape) - 2)), shape)
 
 
 def shift_each(x, shifts, radius):
     """As `shift_reflect`, with a shift of its own for each example or channel.
 
     Args:
-        x: [batch, time, channels].
-        shifts: integer tensor that broadcasts against [batch, 1, channels], in [-radius, radius].
+        x: [batch, time, ..., channels].
+        shifts: integer tensor that broadcasts against [batch, 1, ..., channels], in [-radius, radius].
         radius: the largest shift.
 
     Returns:
-        [batch, time, channels].
+        The same shape as x.
     """
     padded, time = _reflect(x, radius), x.shape[1]
     shifts = ops.cast(shifts, "int32")
@@ -40,7 +40,7 @@ def shift_each(x, shifts, radius):
 
 
 def _reflect(x, radius):
-    return ops.pad(x, ((0, 0), (radius, radius), (0, 0)), mode="reflect")
+    return ops.pad(x, ((0, 0), (radius, radius), *[(0, 0)] * (len(x.shape) - 2)), mode="reflect")
 
 
 @keras.saving.register_keras_serializable("tf_audio_gan")
@@ -49,7 +49,8 @@ class PhaseShuffle(keras.layers.Layer):
 
     Donahue et al. 2019, section 3.3 and figure 5. The paper shifts every channel on its own (`mode="channel"`); the
     authors' code draws one shift for the whole batch (`mode="batch"`, the default); `mode="example"` draws one for each
-    example. The shape is static, so that XLA can compile it; gradients of any order flow through.
+    example. The shape is static, so that XLA can compile it; gradients of any order flow through. Of spectrograms,
+    [batch, time, bins, channels], all bins shift together.
 
     Args:
         radius: the largest shift in time steps; 0 does nothing.
@@ -73,12 +74,13 @@ class PhaseShuffle(keras.layers.Layer):
         self.built = True
 
     def call(self, x, draws=None):
-        """Shuffles [batch, time, channels] by `draws` (`backend.Draws`); without draws, does nothing."""
+        """Shuffles [batch, time, ..., channels] by `draws` (`backend.Draws`); without draws, does nothing."""
         if draws is None or self.radius == 0:
             return x
         if self.mode == "batch":
             return shift_reflect(x, draws.shared_integer(-self.radius, self.radius + 1), self.radius)
-        shape = (ops.shape(x)[0], 1, x.shape[2] if self.mode == "channel" else 1)
+        rest = [1] * (len(x.shape) - 2)
+        shape = (ops.shape(x)[0], *rest, x.shape[-1] if self.mode == "channel" else 1)
         shifts = ops.cast(ops.floor(draws.uniform(shape) * (2 * self.radius + 1)), "int32") - self.radius
         return shift_each(x, shifts, self.radius)
 

@@ -7,6 +7,7 @@ import importlib
 
 MODELS = {
     "wavegan": "WaveGAN",
+    "specgan": "SpecGAN",
     "melgan": "MelGAN",
     "multiband_melgan": "MultiBandMelGAN",
     "parallel_wavegan": "ParallelWaveGAN",

@@ -77,6 +77,17 @@ class AudioGAN(keras.Model):
         self.config, self.phase = {}, None
         self.built = True
 
+    def adapt(self, sounds, progress=None):
+        """Takes from the training data what a model must know before its first step: nothing, unless a model overrides.
+
+        `train` calls it once, on every worker, before a run's first step, never when the run goes on; whoever calls
+        `fit` calls it before. What it finds belongs into variables, which checkpoints and presets carry.
+
+        Args:
+            sounds: `Sounds`, or float audio [n, length, channels].
+            progress: show a bar; None = on a terminal.
+        """
+
     def preview(self, real):
         """Eight sounds that show how training goes: float32 [8, length, channels]; `real` is a batch of examples."""
         return self.generate(8, seed=0)
