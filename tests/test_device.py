@@ -23,6 +23,7 @@ MODELS = {"wavegan": SMALL}  # a small one of each model, with all losses
 MODELS |= {name: keywords | SPECTRAL for name, (_, keywords) in VOCODERS.items() if name != "parallel_wavegan"}
 MODELS["parallel_wavegan"] = VOCODERS["parallel_wavegan"][1]
 MODELS |= {name: keywords for name, (_, keywords) in ENHANCERS.items()}
+MODELS["specgan"] = {"length": 256, "n_fft": 32, "strides": [2, 2], "dim": 4, "critic_steps": 2}
 READS = ("item", "tolist", "numpy", "cpu", "nonzero", "is_nonzero", "equal", "allclose", "masked_select")
 READS += tuple(f"__{name}__" for name in ("array", "float", "int", "bool", "index", "contains"))
 
@@ -150,7 +151,9 @@ def test_no_model_waits_in_a_step(name, phase, rng):
     model = models.model_class(name)(**MODELS[name])
     model.compile()
     shape = (4 * model.critic_steps, model.length, model.channels)
-    batch = keras.ops.convert_to_tensor(rng.uniform(-1, 1, shape).astype("float32"))
+    audio = rng.uniform(-1, 1, shape).astype("float32")
+    model.adapt(audio)
+    batch = keras.ops.convert_to_tensor(audio)
     model.phase = phase
     model.train_step((batch,))
     with watch() as counts:

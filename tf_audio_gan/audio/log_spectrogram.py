@@ -8,6 +8,7 @@ import numpy as np
 from keras import ops
 
 from tf_audio_gan.audio.spectral import griffin_lim, magnitude, stft
+from tf_audio_gan.device import numbers_made_there
 
 FLOOR = 1e-6  # added to magnitudes
 CLIP = 3.0  # standard deviations that become 1
@@ -35,7 +36,8 @@ def log_magnitudes(audio, n_fft=256):
 def normalise(values, mean, std):
     """Log-magnitudes [batch, frames, bins + 1] -> picture [batch, frames, bins, 1] in [-1, 1], the top bin dropped."""
     scaled = ops.divide(ops.subtract(values, mean), CLIP * std)
-    return ops.clip(scaled[:, :, :-1, None], -1.0, 1.0)
+    with numbers_made_there():
+        return ops.clip(scaled[:, :, :-1, None], -1.0, 1.0)
 
 
 def denormalise(picture, mean, std):
