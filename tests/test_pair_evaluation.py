@@ -85,6 +85,15 @@ def test_means_are_over_mixtures_and_intervals_over_recordings(places):
     assert result.notes[0] == "intervals are over 4 recordings, each at 2 ratios"
 
 
+def test_a_blend_keeps_that_share_of_the_noisy_speech(places):
+    """Of a model that turns the sign over, a share of 0.75 leaves half of the noisy speech: the same SI-SDR."""
+    options = {"noise": places / "noise", "blend": 0.75, **SDR}
+    result = evaluate(Amplifier(gain=-1.0), places / "clean", **options)
+    assert result.rows["estimate"]["si_sdr"].value == pytest.approx(result.rows["noisy"]["si_sdr"].value, abs=1e-3)
+    assert result.settings["blend"] == 0.75 and "--blend 0.75" in result.facts["command"]
+    assert any("keeps 0.75 of the noisy speech" in note for note in result.notes)
+
+
 def test_other_presets_are_measured_on_the_same_mixtures(places):
     one, two = places / "one" / "preset", str(places / "two" / "preset")
     result = evaluate(one, places / "clean", noise=places / "noise", also=[two], **SDR)

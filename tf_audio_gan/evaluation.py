@@ -19,14 +19,14 @@ from tf_audio_gan.metrics.sets import SET_METRICS, SoundSet
 from tf_audio_gan.models.classifier.classifier import REGISTERED, load_judge
 from tf_audio_gan.models.gan import AudioGAN, from_preset
 
-ZOO_SETTINGS = ("n", "seed", "labels", "judge", "metrics", "crop", "normalize", "batch_size", "snr", "also")
+ZOO_SETTINGS = ("n", "seed", "labels", "judge", "metrics", "crop", "normalize", "batch_size", "snr", "also", "blend")
 _FOLDERS = ("data", "train", "noise", "noisy")  # settings that are folders of sounds
 
 
 def evaluate(
     preset, data, *, train=None, metrics=None, n=None, seed=0, batch_size=64, labels=None, judge=None, crop=None,
-    normalize=None, noise=None, noisy=None, snr=None, also=None, fad=None, fad_rate=None, dnsmos=None, utmos=None,
-    out=None, progress=None,
+    normalize=None, noise=None, noisy=None, snr=None, also=None, blend=None, fad=None, fad_rate=None,
+    dnsmos=None, utmos=None, out=None, progress=None,
 ):  # fmt: skip
     """Measures how far a preset's sounds are from recordings, between a ceiling and floors.
 
@@ -55,6 +55,7 @@ def evaluate(
         noisy: enhancement, instead of noise: the recordings in noise, files of the same names.
         snr: enhancement: ratios in dB at which noise is mixed in (`evaluating.mixtures`); None: -5, 0, 5, 10, 15.
         also: enhancement: handles of other presets that are measured on the same mixtures.
+        blend: enhancement: share of the noisy speech that every model's output keeps, 0 to 1; None: 0.
         fad: a local embedding model, for the Frechet audio distance.
         fad_rate: its sample rate in Hz.
         dnsmos: a local DNSMOS model.
@@ -74,7 +75,7 @@ def evaluate(
         results.check_out(out)
     model, folder = (preset, None) if isinstance(preset, AudioGAN) else (from_preset(preset), hub.resolve(preset))
     models = LocalModels(fad, fad_rate, dnsmos, utmos)
-    of_noise = {"noise": noise, "noisy": noisy, "snr": snr, "also": also}
+    of_noise = {"noise": noise, "noisy": noisy, "snr": snr, "also": also, "blend": blend}
     if model.task != "generation":
         of_sets = {"train": train, "n": n, "labels": labels, "judge": judge, "crop": crop, "normalize": normalize}
         _refuse(of_sets | {"fad": fad}, f"for sets of sounds; leave them out when evaluating a model for {model.task}")

@@ -56,8 +56,9 @@ def vocoder(model, folder, data, *, metrics, seed, models, progress, begun):
 
 
 def enhancer(
-    model, folder, data, *, noise=None, noisy=None, snr=None, also=None, metrics, seed, models, progress, begun
-):
+    model, folder, data, *, noise=None, noisy=None, snr=None, also=None, blend=None, metrics, seed, models, progress,
+    begun,
+):  # fmt: skip
     """Clean speech against the same in noise, enhanced: by the model, by others, by a Wiener filter, and not at all.
 
     Intervals are over recordings, each of which is measured at every ratio.
@@ -70,6 +71,7 @@ def enhancer(
         noisy: instead: folder of the same speech in noise, files of the same names.
         snr: ratios in dB, with `noise`; None: `mixtures.SNR`.
         also: handles of other presets for the same mixtures.
+        blend: share of the noisy speech that every model's output keeps, 0 to 1; None: 0.
         metrics: names, or None for all.
         seed: of the mixtures and of latents.
         models: `LocalModels`.
@@ -95,7 +97,7 @@ def enhancer(
             mixed = mixtures.Mixtures(Path(data), Path(noisy))
         else:
             mixed = mixtures.mixtures(data, noise, mixtures.SNR if snr is None else snr, rate, seed, work, progress)
-        estimates = _estimates((model, *others), mixed, work, seed, progress)
+        estimates = _estimates((model, *others), mixed, work, {"seed": seed, "blend": blend or 0.0}, progress)
         beside = {
             n: (place, "evaluated", f"enhanced by {n}") for n, place in zip(names[1:], estimates[1:], strict=True)
         }
@@ -106,11 +108,12 @@ def enhancer(
             sample_rate=rate, models=models, progress=progress, begun=begun, beside=beside,
         )  # fmt: skip
         _keep_picture(result, work)
-    _describe(result, mixed, names[0], data, noise, noisy)
+    _describe(result, mixed, names[0], data, noise, noisy, blend)
     if len(mixed.snr) > 1:
         _by_ratio(result, mixed.snr, seed)
     settings = {"preset": names[0], "data": provenance.name(data), "noise": provenance.name(noise)}
     settings |= {"noisy": provenance.name(noisy), "snr": list(mixed.snr) or None, "also": names[1:] or None}
+    settings["blend"] = blend
     return _recorded(result, settings | {"metrics": metrics, "seed": seed}, folder)
 
 
@@ -124,16 +127,16 @@ def _names(places):
     raise ValueError(f"presets that are measured together need different names. Received: {', '.join(names)}")
 
 
-def _estimates(presets, mixed, work, seed, progress):
+def _estimates(presets, mixed, work, options, progress):
     """Folders of what each model makes of the noisy files; those that cannot be read are named in `mixed.failed`."""
     folders = [work / f"estimate {i}" for i in range(len(presets))]
     for preset, folder in zip(presets, folders, strict=True):
-        done = enhance(preset, mixed.noisy, folder, seed=seed, float32=True, progress=progress)
+        done = enhance(preset, mixed.noisy, folder, float32=True, progress=progress, **options)
     mixed.failed += [("noisy", Path(p).relative_to(mixed.noisy).as_posix(), reason) for p, reason in done.skipped]
     return folders
 
 
-def _describe(result, mixed, name, data, noise, noisy):
+def _describe(result, mixed, name, data, noise, noisy, blend):
     """Says in the result what was measured on what."""
     unreadable = {file.rpartition(".")[0] for _, file, _ in mixed.failed}
     told = [f for f in result.failed if f[2] != "has no partner of its name" or f[1] not in unreadable]
@@ -143,6 +146,8 @@ def _describe(result, mixed, name, data, noise, noisy):
     where += f" at {ratios} dB" if ratios else ""
     result.sets["reference"]["what"] = f"{provenance.name(data)} against itself, which says what no estimate can pass"
     result.sets["estimate"]["what"] = f"{provenance.name(data)} in {where}, enhanced by {name}"
+    if blend:
+        result.notes.append(f"every model's output keeps {blend:g} of the noisy speech (blend)")
 
 
 def _by_ratio(result, snr, seed):

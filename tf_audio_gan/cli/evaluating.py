@@ -42,6 +42,7 @@ def evaluate(
     noisy: Annotated[Path | None, typer.Option(help="Or DATA in noise, files of the same names.")] = None,
     snr: Annotated[str | None, typer.Option(help="Ratios in dB, with commas; default: -5,0,5,10,15.")] = None,
     also: Annotated[str | None, typer.Option(help="More presets for the same mixtures, with commas.")] = None,
+    blend: Annotated[float | None, typer.Option(min=0.0, max=1.0, help="Share of the noisy speech kept.")] = None,
     fad: Fad = None,
     fad_rate: FadRate = None,
     dnsmos: Dnsmos = None,
@@ -56,6 +57,7 @@ def evaluate(
     result = evaluation.evaluate(
         preset, data, train=train, metrics=_names(metrics), n=n, seed=seed, batch_size=batch_size, labels=labels,
         judge=judge, crop=crop, normalize=normalize, noise=noise, noisy=noisy, snr=_ratios(snr), also=_names(also),
+        blend=blend,
         fad=fad, fad_rate=fad_rate, dnsmos=dnsmos, utmos=utmos,
         out=out or Path("evaluation") / Path(preset).resolve().name,
     )  # fmt: skip

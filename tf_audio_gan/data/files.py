@@ -61,7 +61,7 @@ def targets(source, out, kinds, what):
         ValueError: the folder has none of them, two would get one name, or one would be overwritten.
     """
     if not source.exists():
-        raise FileNotFoundError(f"no file or folder at {source}; give one of {what}, or a folder of them")
+        raise FileNotFoundError(f"no file or folder at {source}; give a file or a folder of {what}")
     found = [source] if source.is_file() else sorted(p for p in source.rglob("*") if p.suffix.lower() in kinds)
     if source.resolve() in out.resolve().parents:
         found = [p for p in found if out.resolve() not in p.resolve().parents]
