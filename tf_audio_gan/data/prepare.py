@@ -73,6 +73,7 @@ def _prepare(sounds, out, sample_rate, channels, labels, workers, progress):
     if (out / INDEX).is_file():
         index = read_index(out)
         _check_same(settings, index, out)
+        _remove_plan(out)
         if progress:
             print(f"{out} is prepared already: {len(index['clips'])} sounds, nothing to do")
         return _report(index, finished_before=True)
@@ -81,8 +82,7 @@ def _prepare(sounds, out, sample_rate, channels, labels, workers, progress):
     done = _write_shards(sounds, out, plan, workers or os.cpu_count() or 1, progress)
     index = _make_index(plan, done)
     write_json(out / INDEX, index)
-    for name in [*(f"{shard['name']}.json" for shard in plan["shards"]), PLAN]:
-        (out / name).unlink(missing_ok=True)
+    _remove_plan(out)
     return _report(index, finished_before=False)
 
 
@@ -132,6 +132,12 @@ def _check_same(settings, have, out):
     if wrong:
         differences = ", ".join(f"{name} {have.get(name)!r} there, {settings[name]!r} now" for name in wrong)
         raise ValueError(f"{out} was made with other settings: {differences}; name a new folder, or delete that one")
+
+
+def _remove_plan(out):
+    """Removes what only an unfinished run needs; a run that was killed at this had its index already."""
+    for path in (*out.glob("*.tfrecord.json"), out / PLAN):
+        path.unlink(missing_ok=True)
 
 
 def _remove_leftovers(out):
