@@ -25,7 +25,7 @@ def run_demo(out, minutes):
     """
     if out.exists() and not out.is_dir():
         raise ValueError(f"{out} is a file; the demo needs a folder. Choose another --out.")
-    sections = [_zoo(out, name) for name in hub.zoo_index()]
+    sections = [_zoo(out, name) for name in hub.zoo_index() if tf_audio_gan.from_preset(name).task == "generation"]
     print(f"1. {HITS} synthetic drum hits in {out / 'sounds'}")
     if not (out / "sounds").is_dir():
         write_drum_hits(out / "sounds", HITS)
