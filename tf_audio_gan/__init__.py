@@ -11,6 +11,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "AudioGAN": "models.gan",
     "WaveGAN": "models.wavegan.wavegan",
+    "ControlGAN": "models.wavegan.controlgan",
     "SpecGAN": "models.specgan.specgan",
     "MelGAN": "models.melgan.melgan",
     "MultiBandMelGAN": "models.melgan.melgan",

@@ -294,6 +294,15 @@ def replicas():
     return 0, 1
 
 
+def mean_of_replicas(value):
+    """The mean of a scalar over all replicas, the same on each of them."""
+    if replicas()[1] == 1:
+        return value
+    import tensorflow as tf
+
+    return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.MEAN, value)
+
+
 def update_mean(mean, value):
     """Takes a scalar tensor into a `keras.metrics.Mean`; on PyTorch without its copy of the number 1 to the device."""
     if not _on_torch():

@@ -63,7 +63,7 @@ class Replicas:
         """The context in which a model is made and compiled."""
         return self.strategy.scope() if self.strategy else contextlib.nullcontext()
 
-    def batches(self, sounds, batch_size, critic_steps, *, start_step=0, device_share=SHARE):
+    def batches(self, sounds, batch_size, critic_steps, *, start_step=0, device_share=SHARE, labels=False):
         """What `fit` takes: endless, each replica reading only its own rows of a step's batch.
 
         Args:
@@ -72,20 +72,23 @@ class Replicas:
             critic_steps: of the model.
             start_step: the first step.
             device_share: see `Batches`; PyTorch only.
+            labels: also give the labels.
 
         Raises:
             ValueError: a batch size that does not divide by the replicas.
         """
         check_batch_size(batch_size, self.count)
         if keras.backend.backend() != "tensorflow":
-            return Batches(sounds, batch_size * critic_steps, start_step=start_step, device_share=device_share)
+            how = {"start_step": start_step, "device_share": device_share, "labels": labels}
+            return Batches(sounds, batch_size * critic_steps, **how)
         import tensorflow as tf
 
         def load(context):
             local = self.count // context.num_input_pipelines
             mine = range(context.input_pipeline_id * local, (context.input_pipeline_id + 1) * local)
             rows = [rows_of(replica, self.count, batch_size, critic_steps) for replica in mine]
-            batches = dataset(sounds, batch_size * critic_steps, start_step=start_step, rows=np.stack(rows))
+            how = {"start_step": start_step, "labels": labels, "rows": np.stack(rows)}
+            batches = dataset(sounds, batch_size * critic_steps, **how)
             # Not known to be endless, the workers would ask each other before every step whether a batch is left.
             return batches.apply(tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY))
 

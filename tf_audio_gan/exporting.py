@@ -92,9 +92,9 @@ def _functions(model):
     """{signature name: concrete function}, the forms with WAV files added."""
     functions = {}
     for name, s in model.signatures().items():
-        functions[name] = _concrete(s.inputs, s.function)
+        functions[name] = _concrete(s.inputs, s.function, s.below)
         if s.wav:
-            functions[s.wav] = _concrete(*_with_wav(s, model.sample_rate))
+            functions[s.wav] = _concrete(*_with_wav(s, model.sample_rate), s.below)
     return functions
 
 
@@ -115,14 +115,28 @@ def _with_wav(signature, sample_rate):
     return {"wav_bytes": ((None,), "string")}, each
 
 
-def _concrete(inputs, function):
+def _concrete(inputs, function, below):
     import tensorflow as tf
 
     def call(**tensors):
-        return function(**{name: tf.ensure_shape(x, inputs[name][0]) for name, x in tensors.items()})
+        tensors = {name: tf.ensure_shape(x, inputs[name][0]) for name, x in tensors.items()}
+        return function(**{name: _bounded(name, x, below.get(name)) for name, x in tensors.items()})
 
     specs = {name: tf.TensorSpec(shape, dtype, name=name) for name, (shape, dtype) in inputs.items()}
     return tf.function(call, autograph=False).get_concrete_function(**specs)
+
+
+def _bounded(name, numbers, bound):
+    """The same whole numbers; an error, when the graph runs, for one that is not from 0 to below the bound."""
+    import tensorflow as tf
+
+    if bound is None:
+        return numbers
+    fine = tf.reduce_all((numbers >= 0) & (numbers < bound))
+    with tf.control_dependencies(
+        [tf.debugging.Assert(fine, [f"{name} must be from 0 to {bound - 1}; received:", numbers])]
+    ):
+        return tf.identity(numbers)
 
 
 def _encode(audio, sample_rate):
@@ -183,7 +197,10 @@ def _compare(model, folder):
 
     loaded, rng = tf.saved_model.load(str(folder)).signatures, np.random.default_rng(0)
     for name, s in model.signatures().items():
-        example = {n: tf.constant(_random(rng, _shape(shape, 2, s.steps), d)) for n, (shape, d) in s.inputs.items()}
+        example = {
+            n: tf.constant(_random(rng, _shape(shape, 2, s.steps), d, s.below.get(n)))
+            for n, (shape, d) in s.inputs.items()
+        }
         for key, wanted in s.function(**example).items():
             difference = float(np.abs(loaded[name](**example)[key].numpy() - wanted.numpy()).max())
             limit = 1e-5 * max(1.0, float(np.abs(wanted.numpy()).max()))
@@ -194,7 +211,7 @@ def _compare(model, folder):
                 )
 
 
-def _random(rng, shape, dtype):
+def _random(rng, shape, dtype, bound):
     if "int" in dtype:
-        return rng.integers(0, 1000, shape).astype(dtype)
+        return rng.integers(0, bound or 1000, shape).astype(dtype)
     return rng.uniform(-1, 1, shape).astype(dtype)

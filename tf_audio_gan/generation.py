@@ -1,6 +1,7 @@
 """A preset becomes sounds on disk, with what it takes to make each of them again."""
 
 import csv
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +21,7 @@ class Generated:
         audio: float32 [n, length, channels].
         latents: float32 [n, latent_dim].
         names: what each sound is called: its seed, or its place between two.
+        labels: float32 [n, classes], the shares of the classes; None for a model without labels.
         files: the WAV files.
         picture: the contact sheet (PNG).
     """
@@ -29,10 +31,11 @@ class Generated:
     names: list
     files: list
     picture: Path
+    labels: np.ndarray | None = None
 
 
-def generate(preset, out, *, n=16, seed=0, interpolate=0, latents=None):
-    """Makes sounds and writes them: a WAV each, latents.npy, sounds.csv (file, sound) and contact_sheet.png.
+def generate(preset, out, *, n=16, seed=0, interpolate=0, latents=None, labels=None):
+    """Makes sounds and writes them: a WAV each, latents.npy, sounds.csv (file, sound, label) and contact_sheet.png.
 
     In a folder that an earlier call wrote, the sounds of that call (those in its sounds.csv) are replaced.
 
@@ -43,31 +46,49 @@ def generate(preset, out, *, n=16, seed=0, interpolate=0, latents=None):
         seed: of the first; sound i is that of seed + i.
         interpolate: instead of n sounds, this many (at least 2) on the line between the latents of seed and seed + 1.
         latents: instead of seeds, a .npy file of float32 [n, latent_dim] as written by an earlier call, or the array.
+        labels: one class for all or n of them, or a mixture, {"seven": 0.5, "two": 0.5}; see `LatentGAN.generate`.
+            None: every class in turn, of sound i that of (seed + i) modulo the number of classes.
 
     Returns:
         `Generated`.
+
+    Raises:
+        ValueError: a preset of another task, a class that it has not, labels for one without, latents of another shape.
     """
     model = preset if isinstance(preset, AudioGAN) else from_preset(preset)
     if model.task != "generation":
         command = {"vocoding": "vocode", "enhancement": "enhance"}[model.task]
         raise ValueError(f"a {type(model).__name__} does not generate, it is for {model.task}: use {command} instead")
-    latents, names = _latents(model, n, seed, interpolate, latents)
-    audio = model.generate_from(latents)
+    latents, names, seeds = _latents(model, n, seed, interpolate, latents)
+    rows = model.soft(labels, seeds)
+    audio = model.generate_from(latents) if rows is None else model.generate_from(latents, labels=rows)
+    called = [""] * len(names) if rows is None else [_called(row, model.labels) for row in rows]
+    titles = [f"{name} {label}".strip() for name, label in zip(names, called, strict=True)]
     out = Path(out)
     with durable.writing(out):
         out.mkdir(parents=True, exist_ok=True)
         _remove_earlier(out)
-        files = [out / f"{i:04d}_{name.replace(' ', '_')}.wav" for i, name in enumerate(names)]
+        files = [out / f"{i:04d}_{_in_a_file_name(title)}.wav" for i, title in enumerate(titles)]
         for path, sound in zip(files, audio, strict=True):
             write_audio(path, sound, model.sample_rate)
         with durable.whole(out / "latents.npy") as new:
             np.save(new, latents)
         with durable.whole(out / "sounds.csv") as new, open(new, "w", newline="", encoding="utf-8") as file:
-            rows = [(p.name, name) for p, name in zip(files, names, strict=True)]
-            csv.writer(file).writerows([("file", "sound"), *rows])
+            made = [(p.name, *row) for p, *row in zip(files, names, called, strict=True)]
+            csv.writer(file).writerows([("file", "sound", "label"), *made])
         picture = out / "contact_sheet.png"
-        pictures.contact_sheet(picture, audio[:32], model.sample_rate, titles=names[:32])
-    return Generated(audio, latents, names, files, picture)
+        pictures.contact_sheet(picture, audio[:32], model.sample_rate, titles=titles[:32])
+    return Generated(audio, latents, names, files, picture, rows)
+
+
+def _called(row, labels):
+    """A row of soft labels in words: "seven", or "seven=0.5,two=0.5"."""
+    used = [(label, share) for label, share in zip(labels, row, strict=True) if share]
+    return used[0][0] if [share for _, share in used] == [1.0] else ",".join(f"{name}={x:g}" for name, x in used)
+
+
+def _in_a_file_name(title):
+    return re.sub(r"[^\w.=,+-]", "_", title)[:100]
 
 
 def write_previews(model, real, out):
@@ -114,8 +135,10 @@ def _seeds(seed, n):
 
 
 def _latents(model, n, seed, interpolate, latents):
+    """(latents, names, seeds whose classes they have where none is asked for)."""
     if latents is not None:
-        return _given(model, latents)
+        array, names = _given(model, latents)
+        return array, names, np.arange(len(array))
     if interpolate:
         if interpolate < 2:
             raise ValueError(
@@ -124,10 +147,11 @@ def _latents(model, n, seed, interpolate, latents):
         ends = ops.convert_to_numpy(model.latents(_seeds(seed, 2)))
         weights = np.linspace(0, 1, interpolate, dtype="float32")
         names = [f"seed {seed} to {seed + 1} at {w:.2f}" for w in weights]
-        return ends[0] + weights[:, None] * (ends[1] - ends[0]), names
+        return ends[0] + weights[:, None] * (ends[1] - ends[0]), names, np.full(interpolate, seed)
     if n < 1:
         raise ValueError(f"n must be at least 1 sound. Received: n={n}")
-    return ops.convert_to_numpy(model.latents(_seeds(seed, n))), [f"seed {seed + i}" for i in range(n)]
+    seeds = _seeds(seed, n)
+    return ops.convert_to_numpy(model.latents(seeds)), [f"seed {s}" for s in seeds], seeds
 
 
 def _given(model, latents):

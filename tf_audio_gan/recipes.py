@@ -78,6 +78,12 @@ class Recipe:
         with backend.dtype_policy(POLICIES[self.train.precision]):
             return models.model_class(self.model["name"])(**options)
 
+    def shape(self):
+        """{"sample_rate", "length", "channels"} of a model that makes sounds, without building it."""
+        kind = models.model_class(self.model["name"])
+        known = _defaults(kind) | self.model
+        return {name: known.get(name, getattr(kind, name, None)) for name in ("sample_rate", "length", "channels")}
+
     def tables(self):
         """The recipe as plain dicts."""
         return {"model": dict(self.model), "data": dict(self.data), "train": dict(vars(self.train))}

@@ -41,8 +41,8 @@ class Training:
 
 
 def train(
-    recipe, sounds, run_dir, *, noise=None, noisy=None, steps=None, max_minutes=None, seed=None, precision=None,
-    decoder=None, devices=None, progress=True,
+    recipe, sounds, run_dir, *, noise=None, noisy=None, labels=None, steps=None, max_minutes=None, seed=None,
+    precision=None, decoder=None, devices=None, progress=True,
 ):  # fmt: skip
     """Trains a model on a folder of sounds, or goes on where an earlier call on the same run_dir stopped.
 
@@ -56,6 +56,8 @@ def train(
             enhancement: clean speech, and one of the next two.
         noise: folder of noise to mix into it, audio or shards (`MixedSpeech`).
         noisy: folder of the same speech in noise, audio or shards (`NoisyPairs`).
+        labels: "folder", "prefix" or a CSV table (`Sounds`), instead of the recipe's: a WaveGAN, SpecGAN or ControlGAN
+            learns the classes; their names are those of the data, and become the model's.
         run_dir: gets run.json, recipe.toml, log.csv, logs/ (TensorBoard), checkpoints/, preset/, generated/,
             contact_sheet.png.
         steps: generator steps in all, instead of the recipe's.
@@ -81,8 +83,9 @@ def train(
     recipe, run_dir = load_recipe(recipe), Path(run_dir)
     if seed is not None:
         recipe.model["seed"] = recipe.data["seed"] = seed
-    if decoder is not None:
-        recipe.data["decoder"] = decoder
+    for name, value in {"decoder": decoder, "labels": labels}.items():
+        if value is not None:
+            recipe.data[name] = str(value)
     options = {"steps": steps, "precision": precision}
     recipe.train = replace(recipe.train, **{k: v for k, v in options.items() if v is not None})
     sources = folders(models.model_class(recipe.model["name"]).task, sounds, noise, noisy)
@@ -94,13 +97,14 @@ def train(
 
 
 def _train(recipe, sources, run_dir, max_minutes, progress, replicas):
+    opened = _labelled(recipe, sources, progress)
     if replicas.chief:
         run_folder.check(run_dir, recipe, sources.values())
     with replicas.scope():
         model = recipe.build_model()
         model.compile(*model.optimizers(recipe.train.learning_rate))
     shape = {name: getattr(model, name) for name in ("sample_rate", "length", "channels")}
-    data, unused = open_sounds(sources, recipe.data, **shape, progress=progress)
+    data, unused = opened or open_sounds(sources, recipe.data, **shape, progress=progress)
     if progress:
         note = f"not used here: [data] {', '.join(unused)}\n" if unused else ""
         print(f"{data.summary()}\n{note}{_where(recipe.train.precision)}", flush=True)
@@ -109,6 +113,21 @@ def _train(recipe, sources, run_dir, max_minutes, progress, replicas):
     run_folder.start(run_dir, recipe, data)
     with run_folder.lock(run_dir):
         return _run(model, data, recipe, run_dir, max_minutes, progress, replicas)
+
+
+def _labelled(recipe, sources, progress):
+    """What `open_sounds` gives, if the model is to learn classes; the recipe gets their names. None without labels."""
+    kind, names = models.model_class(recipe.model["name"]), recipe.model.get("labels")
+    if not kind.takes_labels or not (names or recipe.data.get("labels")):
+        return None
+    if not recipe.data.get("labels"):
+        raise ValueError(
+            'a model with labels needs labelled sounds: [data] labels = "folder", "prefix" or a CSV table '
+            f"(--labels). Received: [model] labels = {list(names)} alone"
+        )
+    data, unused = open_sounds(sources, recipe.data, **recipe.shape(), progress=progress)
+    recipe.model["labels"] = list(names or data.label_names)
+    return data.with_labels(recipe.model["labels"]), unused
 
 
 def _where(precision):
@@ -156,6 +175,7 @@ def _writers(model, data, options, run_dir, checkpoints, start):
 
 def _fit(model, data, options, start, callbacks, replicas):
     where = {"start_step": start, "device_share": options.device_share}
+    where["labels"] = bool(model.labels)
     batches = replicas.batches(data, options.batch_size, model.critic_steps, **where)
     stop = next(c for c in callbacks if isinstance(c, Stop))
     with _signals(stop), contextlib.ExitStack() as stack:

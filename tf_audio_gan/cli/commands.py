@@ -62,6 +62,7 @@ def train(
     run_dir: Annotated[Path, typer.Option(help="Gets everything the run makes; the same again goes on from there.")],
     noise: Annotated[Path | None, typer.Option(help="To enhance: noises to mix into the sounds, clean speech.")] = None,
     noisy: Annotated[Path | None, typer.Option(help="Or the same speech in noise, files of the same names.")] = None,
+    labels: Annotated[str | None, typer.Option(help="Learn classes: folder, prefix, or a CSV (path,label).")] = None,
     recipe: Annotated[Path | None, typer.Option(help="A recipe (TOML) for the model.")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Generator steps in all.")] = None,
     max_minutes: Annotated[float | None, typer.Option(min=0.0, help="Stop, saved, after so long.")] = None,
@@ -79,7 +80,7 @@ def train(
     if recipe is not None and named != model:
         raise ValueError(f"{recipe} is a recipe for {named}, not {model}. Say: tf-audio-gan train {named} ...")
     options = {"steps": steps, "max_minutes": max_minutes, "seed": seed, "precision": precision}
-    options |= {"noise": noise, "noisy": noisy, "decoder": decoder, "devices": devices}
+    options |= {"noise": noise, "noisy": noisy, "labels": labels, "decoder": decoder, "devices": devices}
     result = tf_audio_gan.train(source, sounds, run_dir, **options)
     print(f"{result.ended} at step {result.step}")
     say_skipped(result.skipped, run_dir / "skipped.txt")
@@ -101,11 +102,25 @@ def generate(
     seed: Annotated[int, typer.Option(help="Of the first; sound i is that of seed + i.")] = 0,
     interpolate: Annotated[int, typer.Option(help="Instead: this many sounds from the seed to the next one.")] = 0,
     latents: Annotated[Path | None, typer.Option(help="Instead of seeds: a latents.npy of an earlier call.")] = None,
+    label: Annotated[str | None, typer.Option(help="A class for all; default: every class in turn.")] = None,
+    mix: Annotated[str | None, typer.Option(help="A mixture of classes for all: seven=0.5,two=0.5.")] = None,
 ):
     """Make sounds from a preset."""
     load_keras()
-    made = tf_audio_gan.generate(preset, out, n=n, seed=seed, interpolate=interpolate, latents=latents)
+    if label is not None and mix is not None:
+        raise ValueError(f"give one of --label and --mix. Received: --label {label} --mix {mix}")
+    options = {"n": n, "seed": seed, "interpolate": interpolate, "latents": latents}
+    made = tf_audio_gan.generate(preset, out, **options, labels=_shares(mix) if mix is not None else label)
     print(f"{len(made.files)} sounds in {out}, picture: {made.picture}")
+
+
+def _shares(mix):
+    """{class: weight} of "seven=0.5,two=0.5"."""
+    try:
+        shares = [part.rsplit("=", 1) for part in mix.split(",")]
+        return {name.strip(): float(weight) for name, weight in shares}
+    except ValueError:
+        raise ValueError(f"--mix takes classes and weights, e.g. seven=0.5,two=0.5. Received: {mix}") from None
 
 
 app.command()(vocoding.vocode)

@@ -1,8 +1,10 @@
-"""A label for every sound: from its folder, from its name, or from a table."""
+"""A label for every sound, from its folder, its name or a table; and shares of classes."""
 
 import csv
 import unicodedata
 from pathlib import Path
+
+import numpy as np
 
 
 def label_sounds(paths, labels):
@@ -60,3 +62,55 @@ def _read_table(path):
                 f"{path} has no column {' and '.join(lacking)}; its columns are {columns}, wanted path,label"
             )
         return {_plain(row["path"] or ""): row["label"].strip() for row in rows if (row["label"] or "").strip()}
+
+
+def soft_labels(labels, names, n):
+    """Shares of each class, for n sounds.
+
+    Args:
+        labels: one for all, or n of them: names, numbers of classes, or soft labels: float [classes] or [n, classes];
+            or {name: weight} for all. Weights are taken as they are: those of a mixture add up to 1, others
+            extrapolate.
+        names: of the classes.
+        n: how many sounds.
+
+    Returns:
+        float32 [n, classes].
+
+    Raises:
+        ValueError: a class that there is not, weights that are not finite or of another number of classes, or another
+            number of labels.
+    """
+    if isinstance(labels, dict):
+        rows = np.zeros((1, len(names)))
+        for name, weight in labels.items():
+            rows[0, _number(name, names)] += weight
+    else:
+        rows = _rows(np.asarray(labels), names)
+    if not np.isfinite(rows).all():
+        raise ValueError(f"weights of classes must be finite numbers. Received: {labels!r}")
+    if len(rows) not in (1, n):
+        raise ValueError(f"{n} sounds take one label for all, or {n} of them. Received: {len(rows)}")
+    return np.repeat(rows, n // len(rows), axis=0).astype("float32")
+
+
+def _rows(labels, names):
+    classes = len(names)
+    if labels.dtype.kind == "f" and labels.ndim in (1, 2) and labels.shape[-1] == classes:
+        return np.atleast_2d(labels)
+    if labels.dtype.kind in "iuU" and labels.ndim < 2 and labels.size:
+        return np.eye(classes)[[_number(label, names) for label in np.atleast_1d(labels).tolist()]]
+    raise ValueError(
+        f"labels must be names or numbers of classes, [n] or one, or float [n, {classes}]. "
+        f"Received: {labels.dtype}, shape {list(labels.shape)}"
+    )
+
+
+def _number(label, names):
+    """The number of a class by its name, or by itself."""
+    if label in names:
+        return list(names).index(label)
+    if isinstance(label, int) and 0 <= label < len(names):
+        return label
+    shown = ", ".join(names[:30]) + (", ..." if len(names) > 30 else "")
+    raise ValueError(f"there is no class {label!r}. Classes: {shown}; or their numbers, 0 to {len(names) - 1}")

@@ -129,6 +129,32 @@ class Sounds:
         part._deal()
         return part
 
+    def with_labels(self, names):
+        """The same sounds with the numbers of labels that a model has learnt, or is to learn.
+
+        Args:
+            names: of the classes in the order of their numbers; the sounds may have fewer.
+
+        Returns:
+            `Sounds`.
+
+        Raises:
+            ValueError: sounds of a class that is not among them.
+        """
+        new = [name for name in self.label_names if name not in names]
+        if new:
+            raise ValueError(
+                f"{self.path} has sounds of classes that the model has not: {', '.join(new[:10])}. "
+                f"The model's: {', '.join(list(names)[:30])}. Take them out of the folder, or leave [model] labels out."
+            )
+        if list(names) == self.label_names:
+            return self
+        number = [list(names).index(name) for name in self.label_names]
+        part = self.subset(range(len(self)))
+        part.clips = [replace(clip, label=number[clip.label]) for clip in self.clips]
+        part.label_names = list(names)
+        return part
+
     def __len__(self):
         return len(self.clips)
 

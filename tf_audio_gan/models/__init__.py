@@ -7,6 +7,7 @@ import importlib
 
 MODELS = {
     "wavegan": "WaveGAN",
+    "controlgan": "ControlGAN",
     "specgan": "SpecGAN",
     "melgan": "MelGAN",
     "multiband_melgan": "MultiBandMelGAN",
@@ -14,7 +15,8 @@ MODELS = {
     "segan": "SEGAN",
     "segan_plus": "SEGANPlus",
 }
-_FOLDERS = {"multiband_melgan": "melgan", "segan_plus": "segan"}  # where it is not the model's name
+_FOLDERS = {"controlgan": "wavegan", "multiband_melgan": "melgan", "segan_plus": "segan"}  # if not the model's name
+_FILES = {"controlgan": "controlgan"}  # if not the folder's name
 
 
 def model_class(name):
@@ -22,7 +24,13 @@ def model_class(name):
     if not isinstance(name, str) or name not in MODELS:
         raise ValueError(f"there is no model called {name!r}. Models: {', '.join(MODELS)}")
     folder = _FOLDERS.get(name, name)
-    return getattr(importlib.import_module(f"tf_audio_gan.models.{folder}.{folder}"), MODELS[name])
+    file = _FILES.get(name, folder)
+    return getattr(importlib.import_module(f"tf_audio_gan.models.{folder}.{file}"), MODELS[name])
+
+
+def classifier_class():
+    """The class of judges, which a model may train one of for itself."""
+    return importlib.import_module("tf_audio_gan.models.classifier.classifier").Classifier
 
 
 def recipes():
@@ -37,4 +45,4 @@ def register_all():
     """Imports every model, so that Keras can find its registered class in a saved file."""
     for name in MODELS:
         model_class(name)
-    importlib.import_module("tf_audio_gan.models.classifier.classifier")
+    classifier_class()

@@ -2,7 +2,7 @@
 
 import datetime
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import keras
@@ -12,7 +12,7 @@ from keras import ops
 import tf_audio_gan
 from tf_audio_gan import backend, durable, hub, models, optimizers, preset_folder
 
-DISCRIMINATOR = "discriminator.weights.h5"
+_WEIGHTS = "{}.weights.h5"
 
 
 @dataclass(frozen=True)
@@ -24,12 +24,14 @@ class Signature:
         function: keyword tensors -> {name: tensor}, in keras.ops.
         wav: name under which an export adds the same with WAV files for audio ("wav"), or none.
         steps: how long the axis of no fixed length is in examples and warm-up requests.
+        below: {name of an integer input: bound}; an export refuses numbers that are not from 0 to below it.
     """
 
     inputs: dict
     function: Callable
     wav: str = ""
     steps: int = 0
+    below: dict = field(default_factory=dict)
 
 
 class AudioGAN(keras.Model):
@@ -55,6 +57,9 @@ class AudioGAN(keras.Model):
     """
 
     task = "generation"
+    takes_labels = False  # whether `labels`, names of classes, is a keyword of the constructor
+    labels = ()
+    saved_networks = ("discriminator",)  # beside the generator, in a preset
 
     def __init__(
         self, *, make_generator, make_discriminator, sample_rate, critic_steps, ema, seed, weight_clip, loss_weights,
@@ -107,13 +112,22 @@ class AudioGAN(keras.Model):
         Returns:
             float32 array [n, length, channels].
         """
+        return self.generate_from(ops.convert_to_numpy(self.latents(self.seeds(n, seed))), batch_size)
+
+    def seeds(self, n, seed):
+        """The seeds of n sounds, int64 [n]: seed, seed + 1, ...; or `seed` itself if it is n of them."""
         try:
             seeds = np.arange(n, dtype="int64") + np.int64(seed) if np.ndim(seed) == 0 else np.asarray(seed, "int64")
         except OverflowError:
             raise ValueError(f"a seed must fit into 64 bits. Received: seed={seed!r}") from None
         if n < 1 or len(seeds) != n:
             raise ValueError(f"n must be at least 1, and seed an integer or n of them. Received: n={n}, seed={seed!r}")
-        return self.generate_from(ops.convert_to_numpy(self.latents(seeds)), batch_size)
+        return seeds
+
+    def soft(self, labels, seeds):
+        """Soft labels [n, classes] of n seeds: None for a model without labels; ValueError if any are given to it."""
+        if labels is not None:
+            raise ValueError(f"this {type(self).__name__} has no labels. Received: labels={labels!r}")
 
     @backend.no_gradients()
     def generate_from(self, latents, batch_size=64):
@@ -173,24 +187,32 @@ class AudioGAN(keras.Model):
     @backend.no_gradients()
     def train_step(self, data):
         """One generator step and what belongs to it (`updates`), the moving average, the logs."""
-        batch, _, _ = keras.utils.unpack_x_y_sample_weight(data)
         step = backend.steps_taken(self.optimizer)
-        self.updates(self._split(self._checked(batch)), step)
+        self.updates(self.parts(data), step)
         self._average(step)
         return {name: backend.as_log(mean.result()) for name, mean in self.means.items()}
 
     def updates(self, parts, step):
         """`critic_steps` discriminator steps, one generator step: each on examples and random numbers of its own."""
         for k, part in enumerate(parts):
-            draws = backend.Draws(self.seed, step, ("d", k))
-            self._update(self.discriminator, self.d_optimizer, self.discriminator_loss, part, draws)
-            if self.weight_clip:
-                weights = self.discriminator.trainable_variables
-                with backend.numbers_made_there():
-                    backend.assign(weights, [ops.clip(w, -self.weight_clip, self.weight_clip) for w in weights])
+            self.critic_step(part, step, k)
         self._update(
             self.generator, self.optimizer, self.generator_loss, parts[-1], backend.Draws(self.seed, step, ("g",))
         )
+
+    def critic_step(self, part, step, k):
+        """The k-th discriminator step before generator step `step`, and what else learns from real examples."""
+        draws = backend.Draws(self.seed, step, ("d", k))
+        self._update(self.discriminator, self.d_optimizer, self.discriminator_loss, part, draws)
+        if self.weight_clip:
+            weights = self.discriminator.trainable_variables
+            with backend.numbers_made_there():
+                backend.assign(weights, [ops.clip(w, -self.weight_clip, self.weight_clip) for w in weights])
+
+    def parts(self, data):
+        """What `fit` hands over as a list of `critic_steps` batches, one for each discriminator step."""
+        batch, _, _ = keras.utils.unpack_x_y_sample_weight(data)
+        return self._split(self._checked(batch))
 
     def _checked(self, batch):
         """The batch as float32; ValueError unless it is audio [batch, length, channels] in floating point."""
@@ -256,7 +278,7 @@ class AudioGAN(keras.Model):
             return self
         with backend.dtype_policy("float32"):
             copy = type(self).from_config(self.get_config())
-        for name in ("generator", "ema_generator", "discriminator"):
+        for name in ("generator", "ema_generator", *self.saved_networks):
             getattr(copy, name).set_weights(getattr(self, name).get_weights())
         return copy
 
@@ -277,7 +299,8 @@ class AudioGAN(keras.Model):
     def save_to_preset(self, folder, metadata=None, discriminator=True):
         """Writes a preset: a folder of plain files from which `from_preset` makes this model again.
 
-        config.json, metadata.json, audio.json, generator.weights.h5 (the moving average), discriminator.weights.h5.
+        config.json, metadata.json, audio.json, generator.weights.h5 (the moving average), discriminator.weights.h5 and,
+        of models that have one, classifier.weights.h5.
         Appears whole or not at all; an older preset there is replaced (files of other names in it stay), any other
         folder is refused.
 
@@ -287,7 +310,7 @@ class AudioGAN(keras.Model):
             discriminator: False: leave its weights out, for one that was never trained. The preset makes sounds as any
                 other; `from_preset` gives it a discriminator that starts afresh.
         """
-        left_out = () if discriminator else (DISCRIMINATOR,)
+        left_out = () if discriminator else (_WEIGHTS.format("discriminator"),)
         preset_folder.replace(folder, lambda new: self._write_preset(new, metadata or {}, discriminator), left_out)
 
     def audio_settings(self):
@@ -298,17 +321,17 @@ class AudioGAN(keras.Model):
         config = {"registered_name": f"tf_audio_gan>{type(self).__name__}", "config": self.get_config()}
         preset_folder.write_json(folder / preset_folder.CONFIG, config)
         preset_folder.write_json(folder / "audio.json", self.audio_settings())
-        networks = ("generator", "discriminator") if discriminator else ("generator",)
+        others = [n for n in self.saved_networks if discriminator or n != "discriminator"]
         facts = {
             "tf_audio_gan_version": tf_audio_gan.__version__,
             "keras_version": keras.__version__,
-            "parameters": {n: getattr(self, n).count_params() for n in networks},
+            "parameters": {n: getattr(self, n).count_params() for n in ("generator", *others)},
             "saved": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         }
         preset_folder.write_json(folder / "metadata.json", {**facts, **metadata})
-        durable.save_weights(self.ema_generator, folder / "generator.weights.h5")
-        if discriminator:
-            durable.save_weights(self.discriminator, folder / DISCRIMINATOR)
+        durable.save_weights(self.ema_generator, folder / _WEIGHTS.format("generator"))
+        for name in others:
+            durable.save_weights(getattr(self, name), folder / _WEIGHTS.format(name))
 
     @classmethod
     def from_preset(cls, handle):
@@ -332,10 +355,11 @@ class AudioGAN(keras.Model):
         except (TypeError, ValueError) as error:
             where = folder / "config.json"
             raise ValueError(f"{where} does not fit this version's {kind.__name__}: {error}") from None
-        preset_folder.load_weights(model.ema_generator, folder / "generator.weights.h5")
+        preset_folder.load_weights(model.ema_generator, folder / _WEIGHTS.format("generator"))
         model.generator.set_weights(model.ema_generator.get_weights())
-        if (folder / DISCRIMINATOR).is_file():
-            preset_folder.load_weights(model.discriminator, folder / DISCRIMINATOR)
+        for name in model.saved_networks:
+            if (path := folder / _WEIGHTS.format(name)).is_file():
+                preset_folder.load_weights(getattr(model, name), path)
         return model
 
 

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from tf_audio_gan.backend import Draws
-from tf_audio_gan.models.specgan.networks import Discriminator, Generator, Upsample, resolve_strides
+from tf_audio_gan.models.dcgan import Upsample
+from tf_audio_gan.models.specgan.networks import Discriminator, Generator, resolve_strides
 
 PUBLISHED = [  # wavegan.md 4.2 (128 frames of 128 bins); longer ones grow as WaveGAN's do, 1.3
     (128, 64, {}, {}, 19_065_345, 17_427_969),

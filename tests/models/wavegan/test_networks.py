@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from tf_audio_gan.backend import Draws
-from tf_audio_gan.models.wavegan.networks import Discriminator, Generator, Upsample, resolve_strides
+from tf_audio_gan.models.dcgan import Upsample
+from tf_audio_gan.models.wavegan.networks import Discriminator, Generator, resolve_strides
 
 PUBLISHED = [  # wavegan.md 1.1 to 1.5: length, dim, options of G, options of D, parameters of G, of D
     (16384, 64, {}, {}, 19_065_345, 17_427_969),
@@ -47,7 +48,7 @@ def test_shapes(length, channels, rng):
 def test_same_padding_is_tensorflows(stride, left, rng):
     """Total k - stride; the transposed convolution crops what the convolution pads: out[t] at t x stride - left."""
     x = rng.normal(size=(1, 6, 3)).astype("float32")
-    layer = Upsample(2, 25, stride, "zeros")
+    layer = Upsample(2, 25, (stride,), "zeros")
     y = np.asarray(layer(x))[0]
     kernel, bias = (np.asarray(w) for w in layer.conv.weights)  # (25, out, in)
     full = np.zeros((6 * stride + 25, 2))
@@ -66,7 +67,7 @@ def test_same_padding_is_tensorflows(stride, left, rng):
 
 def test_nearest_repeats_then_convolves(rng):
     x = rng.normal(size=(1, 5, 2)).astype("float32")
-    layer = Upsample(3, 25, 4, "nearest")
+    layer = Upsample(3, 25, (4,), "nearest")
     y = np.asarray(layer(x))[0]
     kernel, bias = (np.asarray(w) for w in layer.conv.weights)
     padded = np.pad(np.repeat(x[0], 4, axis=0), ((12, 12), (0, 0)))

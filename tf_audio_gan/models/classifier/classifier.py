@@ -90,6 +90,8 @@ class Classifier(keras.Model):
         self._build_layers()
 
     def _build_layers(self):
+        for layer in (self.augment, self.mel, self.colour, self.mask):
+            layer.build(None)
         shape = (None, self.mel.frames(self.length), self.config["n_mels"], self.channels)
         self.norm.build(shape)
         for layer in self.convolutions:

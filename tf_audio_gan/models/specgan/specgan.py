@@ -2,22 +2,19 @@
 
 import keras
 import numpy as np
-from keras import ops
 
 from tf_audio_gan import backend
 from tf_audio_gan.audio import log_spectrogram
 from tf_audio_gan.data.scan import bar
 from tf_audio_gan.data.sounds import Sounds
-from tf_audio_gan.losses.adversarial import objective as find_objective
-from tf_audio_gan.losses.gradient_penalty import gradient_penalty
-from tf_audio_gan.models.gan import AudioGAN, Signature
+from tf_audio_gan.models.latent_gan import LatentGAN
 from tf_audio_gan.models.specgan.networks import Discriminator, Generator
 
 _AT_ONCE = 64  # examples that `adapt` looks at together
 
 
 @keras.saving.register_keras_serializable("tf_audio_gan")
-class SpecGAN(AudioGAN):
+class SpecGAN(LatentGAN):
     """Generates sounds of a fixed length from latents uniform in [-1, 1], by way of log-magnitude spectrograms.
 
     The networks see pictures [batch, frames, bins, 1] in [-1, 1]: each bin normalised by its mean and standard
@@ -51,6 +48,12 @@ class SpecGAN(AudioGAN):
         gradient_penalty: lambda, the weight of the penalty, in the space of pictures; used by "wgan_gp" alone.
         critic_steps: discriminator steps a generator step, each on real examples of its own.
         ema: decay of the generator's moving average, from which sounds are generated.
+        labels: names of the classes, in the order of their numbers; empty: no labels. `train` takes those of the data.
+        conditioning: how labels enter: "concat" (cGAN's: one-hot beside the latents, and as four channels
+            beside what the discriminator sees), "projection" (the discriminator's by Miyato and Koyama 2018), "film"
+            (scales and shifts of every generator map; projection) or "auxiliary" (the discriminator does not see but
+            guesses them, AC-GAN; under "wgan_gp" either side may win, watch `d/label_accuracy`).
+        label_weights: of the auxiliary classifier's cross-entropy in the discriminator's and the generator's loss.
         seed: of initial weights and of every draw in training, below 2^32.
     """
 
@@ -59,27 +62,28 @@ class SpecGAN(AudioGAN):
     def __init__(
         self, sample_rate=16000, length=16384, n_fft=256, latent_dim=100, dim=64, kernel_size=5, strides=None,
         upsampling="zeros", batch_norm=False, phase_shuffle=0, phase_shuffle_mode="batch", griffin_lim=16,
-        synthesis_window="dual", objective="wgan_gp", gradient_penalty=10.0, critic_steps=5, ema=0.999, seed=0,
-        **kwargs,
+        synthesis_window="dual", objective="wgan_gp", gradient_penalty=10.0, critic_steps=5, ema=0.999, labels=(),
+        conditioning="concat", label_weights=(1.0, 0.1), seed=0, **kwargs,
     ):  # fmt: skip
-        self.objective = find_objective(objective)
         self._check_settings(length, n_fft, griffin_lim, synthesis_window)
         shared = {"dim": dim, "kernel_size": kernel_size, "strides": strides, "batch_norm": batch_norm, "seed": seed}
         g_keywords = {"latent_dim": latent_dim, "upsampling": upsampling}
         d_keywords = {"phase_shuffle": phase_shuffle, "phase_shuffle_mode": phase_shuffle_mode}
         size = {"frames": length // (n_fft // 2), "bins": n_fft // 2}
+        g_labels, d_labels = self.injection(labels, conditioning)
+        condition = {"labels": list(labels), "conditioning": conditioning, "label_weights": list(label_weights)}
+        training = {"objective": objective, "gradient_penalty": gradient_penalty, "critic_steps": critic_steps}
+        training |= {"sample_rate": sample_rate, "ema": ema, "seed": seed}
         super().__init__(
-            make_generator=lambda: Generator(**size, **shared, **g_keywords),
-            make_discriminator=lambda: Discriminator(**size, **shared, **d_keywords),
-            sample_rate=sample_rate, critic_steps=critic_steps, ema=ema, seed=seed,
-            weight_clip=self.objective.weight_clip, loss_weights=self._loss_weights(gradient_penalty), **kwargs,
+            make_generator=lambda: Generator(**size, **shared, **g_keywords, **g_labels),
+            make_discriminator=lambda: Discriminator(**size, **shared, **d_keywords, **d_labels),
+            **training, **condition, **kwargs,
         )  # fmt: skip
         self.length, self.n_fft, self.latent_dim = length, n_fft, latent_dim
         self.griffin_lim, self.synthesis_window = griffin_lim, synthesis_window
         self.config = {
-            "sample_rate": sample_rate, "length": length, "n_fft": n_fft, **shared, **g_keywords, **d_keywords,
-            "griffin_lim": griffin_lim, "synthesis_window": synthesis_window, "objective": objective,
-            "gradient_penalty": gradient_penalty, "critic_steps": critic_steps, "ema": ema,
+            "length": length, "n_fft": n_fft, **shared, **g_keywords, **d_keywords, "griffin_lim": griffin_lim,
+            "synthesis_window": synthesis_window, **training, **condition,
         }  # fmt: skip
 
     def _check_settings(self, length, n_fft, griffin_lim, synthesis_window):
@@ -93,16 +97,6 @@ class SpecGAN(AudioGAN):
         if synthesis_window not in log_spectrogram.SYNTHESIS_WINDOWS:
             known = ", ".join(log_spectrogram.SYNTHESIS_WINDOWS)
             raise ValueError(f"synthesis_window must be one of {known}. Received: {synthesis_window!r}")
-
-    def _loss_weights(self, penalty_weight):
-        weights = {"d/adversarial": 1.0, "d/real": 0.0, "d/fake": 0.0, "g/adversarial": 1.0}
-        if self.objective.penalty:
-            weights |= {"d/gradient_penalty": penalty_weight, "d/gradient_norm": 0.0}
-        return weights
-
-    def default_optimizer(self):
-        """A fresh optimizer with the objective's published settings; both networks use the same."""
-        return self.objective.optimizer()
 
     def adapt(self, sounds, progress=None):
         """Measures every bin's mean and standard deviation over all frames of the training data, in one pass.
@@ -154,64 +148,21 @@ class SpecGAN(AudioGAN):
             )
         super().make_train_function(force)
 
-    def spectrograms(self, audio):
-        """What the discriminator sees of audio [batch, length, 1]: [batch, frames, bins, 1] in [-1, 1]."""
+    def seen(self, audio):
+        """What the discriminator sees of audio [batch, length, 1]: spectrograms [batch, frames, bins, 1] in [-1, 1]."""
         return self.generator.moments.normalise(log_spectrogram.log_magnitudes(audio, self.n_fft))
 
-    def to_audio(self, spectrograms):
+    spectrograms = seen
+
+    def heard(self, made):
         """Sounds of normalised spectrograms [batch, frames, bins, 1]: audio [batch, length, 1] in [-1, 1]."""
-        magnitudes = self.ema_generator.moments.denormalise(spectrograms)
+        magnitudes = self.ema_generator.moments.denormalise(made)
         return log_spectrogram.to_audio(magnitudes, self.griffin_lim, self.synthesis_window)
 
-    def call(self, latents, training=False):
-        """Latents [batch, latent_dim] -> audio [batch, length, 1], by the generator's moving average."""
-        return self.to_audio(self.ema_generator(latents, training=False))
-
-    def latents(self, seeds):
-        """Latents by seed: integers [batch] -> [batch, latent_dim], uniform in [-1, 1); the same on every machine."""
-        return backend.seeded_uniform(seeds, self.latent_dim) * 2 - 1
-
-    def _fake(self, real, draws, training=True):
-        latents = draws.fold("latents").uniform((ops.shape(real)[0], self.latent_dim)) * 2 - 1
-        return self.generator(latents, training=training)
-
-    def discriminator_loss(self, real, draws):
-        """Terms of the discriminator's loss for real audio [batch, length, 1]; names in `loss_weights`."""
-        real = ops.stop_gradient(self.spectrograms(real))
-        fake = ops.stop_gradient(self._fake(real, draws))
-        real_logits, _ = self.discriminator(real, draws=draws.fold("real"))
-        fake_logits, _ = self.discriminator(fake, draws=draws.fold("fake"))
-        terms = {
-            "d/adversarial": self.objective.discriminator(real_logits, fake_logits),
-            "d/real": ops.mean(real_logits[0]),
-            "d/fake": ops.mean(fake_logits[0]),
-        }
-        if self.objective.penalty:
-            alpha = draws.fold("alpha").uniform((ops.shape(real)[0], 1, 1, 1))
-            between = draws.fold("between")
-            terms["d/gradient_penalty"], terms["d/gradient_norm"] = gradient_penalty(
-                lambda x: self.discriminator(x, draws=between)[0][0], real, fake, alpha
-            )
-        return terms
-
-    def generator_loss(self, real, draws):
-        """Terms of the generator's loss; `real` only says how many sounds."""
-        fake_logits, _ = self.discriminator(self._fake(real, draws), draws=draws.fold("fake"))
-        return {"g/adversarial": self.objective.generator(fake_logits)}
+    to_audio = heard
 
     def audio_settings(self):
         """As every model's, and how spectrograms are made."""
         settings = {"n_fft": self.n_fft, "hop_length": self.n_fft // 2, "window": "hann", "padding": "end"}
         settings |= {"floor": log_spectrogram.FLOOR, "clip": log_spectrogram.CLIP}
         return {**super().audio_settings(), "spectrogram": settings}
-
-    def signatures(self):
-        """Signatures for serving: latents to audio, and one integer a row to audio."""
-        return {
-            "serving_default": Signature(
-                {"latents": ((None, self.latent_dim), "float32")}, lambda latents: {"audio": self(latents)}
-            ),
-            "from_seed": Signature(
-                {"seed": ((None,), "int64")}, lambda seed: {"audio": self(self.latents(seed))}, wav="wav"
-            ),
-        }

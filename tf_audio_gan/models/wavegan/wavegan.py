@@ -1,21 +1,18 @@
 """WaveGAN: raw audio from noise (Donahue, McAuley and Puckette, "Adversarial Audio Synthesis", ICLR 2019)."""
 
 import keras
-from keras import ops
 
-from tf_audio_gan import backend
-from tf_audio_gan.losses.adversarial import objective as find_objective
-from tf_audio_gan.losses.gradient_penalty import gradient_penalty
-from tf_audio_gan.models.gan import AudioGAN, Signature
+from tf_audio_gan.models.latent_gan import LatentGAN
 from tf_audio_gan.models.wavegan.networks import Discriminator, Generator
 
 
 @keras.saving.register_keras_serializable("tf_audio_gan")
-class WaveGAN(AudioGAN):
+class WaveGAN(LatentGAN):
     """Generates sounds of a fixed length from latents uniform in [-1, 1].
 
     The defaults are the paper's: 16384 samples at 16 kHz, d = 64, kernel 25, WGAN-GP with lambda 10, five discriminator
-    steps a generator step, phase shuffle 2. Train on [critic_steps x batch, length, channels].
+    steps a generator step, phase shuffle 2. Train on [critic_steps x batch, length, channels];
+    with `labels` (conditional WaveGAN) on pairs of that and labels, whole numbers or soft.
 
     What is healthy (WGAN-GP): `d/adversarial` is minus the estimated distance between real and generated sound; it
     falls fast, then rises slowly towards 0 as the generator improves and stays negative. `d/gradient_norm` stays near
@@ -40,80 +37,33 @@ class WaveGAN(AudioGAN):
         gradient_penalty: lambda, the weight of the penalty; used by "wgan_gp" alone.
         critic_steps: discriminator steps a generator step, each on real examples of its own.
         ema: decay of the generator's moving average, from which sounds are generated.
+        labels: names of the classes, in the order of their numbers; empty: no labels. `train` takes those of the data.
+        conditioning: how labels enter: "concat" (cGAN's: one-hot beside the latents, and as four channels
+            beside what the discriminator sees), "projection" (the discriminator's by Miyato and Koyama 2018), "film"
+            (scales and shifts of every generator map; projection) or "auxiliary" (the discriminator does not see but
+            guesses them, AC-GAN; under "wgan_gp" either side may win, watch `d/label_accuracy`).
+        label_weights: of the auxiliary classifier's cross-entropy in the discriminator's and the generator's loss.
         seed: of initial weights and of every draw in training, below 2^32.
     """
 
     def __init__(
         self, sample_rate=16000, length=16384, channels=1, latent_dim=100, dim=64, kernel_size=25, strides=None,
         upsampling="zeros", post_filter=0, batch_norm=False, phase_shuffle=2, phase_shuffle_mode="batch",
-        objective="wgan_gp", gradient_penalty=10.0, critic_steps=5, ema=0.999, seed=0, **kwargs,
+        objective="wgan_gp", gradient_penalty=10.0, critic_steps=5, ema=0.999, labels=(),
+        conditioning="concat", label_weights=(1.0, 0.1), seed=0, **kwargs,
     ):  # fmt: skip
-        self.objective = find_objective(objective)
         shared = {"length": length, "channels": channels, "dim": dim, "kernel_size": kernel_size, "strides": strides}
         g_keywords = {"latent_dim": latent_dim, "upsampling": upsampling, "post_filter": post_filter}
         d_keywords = {"phase_shuffle": phase_shuffle, "phase_shuffle_mode": phase_shuffle_mode}
         networks = {"batch_norm": batch_norm, "seed": seed, **shared}
+        g_labels, d_labels = self.injection(labels, conditioning)
+        condition = {"labels": list(labels), "conditioning": conditioning, "label_weights": list(label_weights)}
+        training = {"objective": objective, "gradient_penalty": gradient_penalty, "critic_steps": critic_steps}
+        training |= {"sample_rate": sample_rate, "ema": ema, "seed": seed}
         super().__init__(
-            make_generator=lambda: Generator(**networks, **g_keywords),
-            make_discriminator=lambda: Discriminator(**networks, **d_keywords),
-            sample_rate=sample_rate, critic_steps=critic_steps, ema=ema, seed=seed,
-            weight_clip=self.objective.weight_clip, loss_weights=self._loss_weights(gradient_penalty), **kwargs,
+            make_generator=lambda: Generator(**networks, **g_keywords, **g_labels),
+            make_discriminator=lambda: Discriminator(**networks, **d_keywords, **d_labels),
+            **training, **condition, **kwargs,
         )  # fmt: skip
         self.length, self.channels, self.latent_dim = length, channels, latent_dim
-        self.config = {
-            "sample_rate": sample_rate, **shared, **g_keywords, "batch_norm": batch_norm, **d_keywords,
-            "objective": objective, "gradient_penalty": gradient_penalty, "critic_steps": critic_steps, "ema": ema,
-            "seed": seed,
-        }  # fmt: skip
-
-    def _loss_weights(self, penalty_weight):
-        weights = {"d/adversarial": 1.0, "d/real": 0.0, "d/fake": 0.0, "g/adversarial": 1.0}
-        if self.objective.penalty:
-            weights |= {"d/gradient_penalty": penalty_weight, "d/gradient_norm": 0.0}
-        return weights
-
-    def default_optimizer(self):
-        """A fresh optimizer with the objective's published settings; both networks use the same."""
-        return self.objective.optimizer()
-
-    def latents(self, seeds):
-        """Latents by seed: integers [batch] -> [batch, latent_dim], uniform in [-1, 1); the same on every machine."""
-        return backend.seeded_uniform(seeds, self.latent_dim) * 2 - 1
-
-    def _fake(self, real, draws, training=True):
-        latents = draws.fold("latents").uniform((ops.shape(real)[0], self.latent_dim)) * 2 - 1
-        return self.generator(latents, training=training)
-
-    def discriminator_loss(self, real, draws):
-        """Terms of the discriminator's loss for real audio [batch, length, channels]; names in `loss_weights`."""
-        fake = ops.stop_gradient(self._fake(real, draws))
-        real_logits, _ = self.discriminator(real, draws=draws.fold("real"))
-        fake_logits, _ = self.discriminator(fake, draws=draws.fold("fake"))
-        terms = {
-            "d/adversarial": self.objective.discriminator(real_logits, fake_logits),
-            "d/real": ops.mean(real_logits[0]),
-            "d/fake": ops.mean(fake_logits[0]),
-        }
-        if self.objective.penalty:
-            alpha = draws.fold("alpha").uniform((ops.shape(real)[0], 1, 1))
-            between = draws.fold("between")
-            terms["d/gradient_penalty"], terms["d/gradient_norm"] = gradient_penalty(
-                lambda x: self.discriminator(x, draws=between)[0][0], real, fake, alpha
-            )
-        return terms
-
-    def generator_loss(self, real, draws):
-        """Terms of the generator's loss; `real` only says how many sounds."""
-        fake_logits, _ = self.discriminator(self._fake(real, draws), draws=draws.fold("fake"))
-        return {"g/adversarial": self.objective.generator(fake_logits)}
-
-    def signatures(self):
-        """Signatures for serving: latents to audio, and one integer a row to audio."""
-        return {
-            "serving_default": Signature(
-                {"latents": ((None, self.latent_dim), "float32")}, lambda latents: {"audio": self(latents)}
-            ),
-            "from_seed": Signature(
-                {"seed": ((None,), "int64")}, lambda seed: {"audio": self(self.latents(seed))}, wav="wav"
-            ),
-        }
+        self.config = {**networks, **g_keywords, **d_keywords, **training, **condition}
