@@ -24,6 +24,7 @@ MODELS |= {name: keywords | SPECTRAL for name, (_, keywords) in VOCODERS.items()
 MODELS["parallel_wavegan"] = VOCODERS["parallel_wavegan"][1]
 MODELS |= {name: keywords for name, (_, keywords) in ENHANCERS.items()}
 MODELS["specgan"] = {"length": 256, "n_fft": 32, "strides": [2, 2], "dim": 4, "critic_steps": 2}
+MODELS["controlgan"] = {"length": 4096, "strides": [4, 4, 4], "dim": 2, "critic_steps": 2, "labels": ["a", "b"]}
 READS = ("item", "tolist", "numpy", "cpu", "nonzero", "is_nonzero", "equal", "allclose", "masked_select")
 READS += tuple(f"__{name}__" for name in ("array", "float", "int", "bool", "index", "contains"))
 
@@ -116,6 +117,12 @@ def test_the_watch_sees_what_waits():
     assert +counts == {"sent": 1}
 
 
+def with_labels(model, audio):
+    """What `fit` hands a step, on the device already."""
+    audio = keras.ops.convert_to_tensor(audio)
+    return (audio, keras.ops.arange(len(audio)) % len(model.labels)) if model.labels else (audio,)
+
+
 @on_torch
 @pytest.mark.parametrize(
     "options",
@@ -126,6 +133,9 @@ def test_the_watch_sees_what_waits():
         {"objective": "hinge"},
         {"objective": "non_saturating"},
         {"objective": "minimax"},
+        {"labels": ["a", "b"], "conditioning": "concat"},
+        {"labels": ["a", "b"], "conditioning": "film"},
+        {"labels": ["a", "b"], "conditioning": "auxiliary"},
     ],
     ids=str,
 )
@@ -135,10 +145,10 @@ def test_a_step_waits_for_nothing(options, policy, rng):
     with backend.dtype_policy(policy):
         model = WaveGAN(**SMALL, **options)
     model.compile()
-    batch = keras.ops.convert_to_tensor(rng.uniform(-1, 1, (8, 256, 1)).astype("float32"))
-    model.train_step((batch,))
+    batch = with_labels(model, rng.uniform(-1, 1, (8, 256, 1)).astype("float32"))
+    model.train_step(batch)
     with watch() as counts:
-        model.train_step((batch,))
+        model.train_step(batch)
     assert counts["sent"] >= 3 and set(+counts) == {"sent"}, counts
 
 
@@ -153,11 +163,11 @@ def test_no_model_waits_in_a_step(name, phase, rng):
     shape = (4 * model.critic_steps, model.length, model.channels)
     audio = rng.uniform(-1, 1, shape).astype("float32")
     model.adapt(audio)
-    batch = keras.ops.convert_to_tensor(audio)
+    batch = with_labels(model, audio)
     model.phase = phase
-    model.train_step((batch,))
+    model.train_step(batch)
     with watch() as counts:
-        model.train_step((batch,))
+        model.train_step(batch)
     assert set(+counts) == {"sent"} and counts["sent"] < 20, counts
 
 

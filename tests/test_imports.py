@@ -41,7 +41,9 @@ def level(parts):
     if parts[0] == "models" and len(parts) > 1 and (PACKAGE / "models" / parts[1]).is_dir():
         return 3
     if parts[0] == "models":
-        return {"dcgan": 2.25, "one_pass": 2.25, "latent_gan": 2.5, "vocoder": 2.5, "enhancer": 2.5}.get("".join(parts[1:2]), LEVELS["models"])
+        return {"dcgan": 2.25, "one_pass": 2.25, "latent_gan": 2.5, "vocoder": 2.5, "enhancer": 2.5}.get(
+            "".join(parts[1:2]), LEVELS["models"]
+        )
     return LEVELS[parts[0]]
 
 

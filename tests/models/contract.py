@@ -34,20 +34,21 @@ def run_gan_test(cls, keywords, batch, tmp_path):
     Args:
         cls: the model's class.
         keywords: of a small one.
-        batch: [critic_steps x batch, length, channels] array to train on.
+        batch: [critic_steps x batch, length, channels] array to train on; with labels a pair of that and numbers.
         tmp_path: a folder.
     """
     model = cls(**keywords)
     for key, value in keywords.items():
         assert key == "front_end" or model.get_config()[key] == value
     assert cls.from_config(model.get_config()).get_config() == model.get_config()
+    pair, batch = batch, batch[0] if isinstance(batch, tuple) else batch
     model.adapt(batch)
     sound = sounds(model, 3, seed=5)
     assert sound.shape[::2] == (3, 1 if model.task == "enhancement" else batch.shape[2])
     assert sound.dtype == np.float32 and np.isfinite(sound).all()
     assert model.task != "generation" or sound.shape == (3, *batch.shape[1:])
     np.testing.assert_allclose(sounds(model, 1, seed=7), sound[2:], atol=1e-6)
-    check_training(model, batch)
+    check_training(model, pair)
     check_files(cls, model, tmp_path)
 
 
@@ -64,7 +65,8 @@ def check_training(model, batch):
     model._update(model.generator, model.optimizer, model.generator_loss, *_part(model, batch))
     assert not any(moved(middle, trained)), "the generator's step must leave the discriminator alone"
     assert any(moved(before["generator"], model.generator.variables))
-    history = model.fit(batch, batch_size=len(batch), epochs=1, verbose=0, shuffle=False).history
+    batch = batch if isinstance(batch, tuple) else (batch,)
+    history = model.fit(*batch, batch_size=len(batch[0]), epochs=1, verbose=0, shuffle=False).history
     assert set(history) == set(model.loss_weights) and all("/" in name for name in history)
     assert np.isfinite([v[-1] for v in history.values()]).all()
     assert int(model.optimizer.iterations) == 2 and int(model.d_optimizer.iterations) == 1 + model.critic_steps
@@ -84,6 +86,9 @@ def _direction_of_one(v):
 def _part(model, batch):
     from tf_audio_gan.backend import Draws
 
+    if isinstance(batch, tuple):
+        n = len(batch[0]) // model.critic_steps
+        return (batch[0][:n], np.eye(len(model.labels), dtype="float32")[batch[1][:n]]), Draws(0, 0)
     return batch[: len(batch) // model.critic_steps], Draws(0, 0)
 
 
@@ -111,8 +116,9 @@ def check_files(cls, model, tmp_path):
     again = tf_audio_gan.from_preset(tmp_path / "preset")
     assert type(again) is cls and type(AudioGAN.from_preset(str(tmp_path / "preset"))) is cls
     np.testing.assert_array_equal(sounds(again, 2, seed=1), sound)
-    for a, b in zip(model.discriminator.variables, again.discriminator.variables, strict=True):
-        np.testing.assert_array_equal(a, b)
+    for name in model.saved_networks:
+        for a, b in zip(getattr(model, name).variables, getattr(again, name).variables, strict=True):
+            np.testing.assert_array_equal(a, b)
     assert not [p for p in tmp_path.iterdir() if p.name.startswith(".preset")]
 
 
@@ -120,10 +126,13 @@ def run_backends_test(cls, keywords, batch, tmp_path, rate=0.1):
     """The same weights, batch and noise: one step of SGD on TensorFlow and PyTorch agrees to 1e-5; the sounds too."""
     name = next(name for name, kind in models.MODELS.items() if kind == cls.__name__)
     model = cls(**keywords)
-    model.adapt(batch)
-    model.compile(SGD(rate), SGD(rate))
+    audio, labels = batch if isinstance(batch, tuple) else (batch, None)
+    model.adapt(audio)
+    one_step.compile_plainly(model, rate)
     model.save_weights(tmp_path / "model.weights.h5")
-    np.save(tmp_path / "batch.npy", batch)
+    np.save(tmp_path / "batch.npy", audio)
+    if labels is not None:
+        np.save(tmp_path / "labels.npy", labels)
     (tmp_path / "case.json").write_text(json.dumps({"model": name, "keywords": keywords, "rate": rate}))
     run_torch(one_step.__file__, tmp_path, tmp_path / "torch.npz")
     there, here = dict(np.load(tmp_path / "torch.npz")), one_step.one_step(tmp_path)

@@ -16,14 +16,21 @@ def one_step(folder):
     folder = Path(folder)
     case = json.loads((folder / "case.json").read_text())
     model = models.model_class(case["model"])(**case["keywords"])
-    model.compile(keras.optimizers.SGD(case["rate"]), keras.optimizers.SGD(case["rate"]))
+    compile_plainly(model, case["rate"])
     model.load_weights(folder / "model.weights.h5")
-    batch, before = np.load(folder / "batch.npy"), sounds(model, 2, seed=3)
-    logs = model.fit(batch, batch_size=len(batch), epochs=1, verbose=0, shuffle=False).history
+    batch = [np.load(folder / f"{name}.npy") for name in ("batch", "labels") if (folder / f"{name}.npy").exists()]
+    before = sounds(model, 2, seed=3)
+    logs = model.fit(*batch, batch_size=len(batch[0]), epochs=1, verbose=0, shuffle=False).history
     found = {f"loss {name}": np.array(values[-1]) for name, values in logs.items()}
-    for network in (model.generator, model.discriminator, model.ema_generator):
+    for network in (getattr(model, name) for name in ("generator", "ema_generator", *model.saved_networks)):
         found |= {f"weight {v.path} {i}": ops.convert_to_numpy(v) for i, v in enumerate(network.variables)}
     return found | {"sounds": before}
+
+
+def compile_plainly(model, rate):
+    """Plain gradient descent for all of its networks: what it updates by is what the losses' gradients are."""
+    more = {"c_optimizer": keras.optimizers.SGD(rate)} if hasattr(model, "classifier") else {}
+    model.compile(keras.optimizers.SGD(rate), keras.optimizers.SGD(rate), **more)
 
 
 def sounds(model, n, seed):

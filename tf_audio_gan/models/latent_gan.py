@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from tf_audio_gan import backend
+from tf_audio_gan import backend, device
 from tf_audio_gan.data.labels import soft_labels
 from tf_audio_gan.losses.adversarial import objective as find_objective
 from tf_audio_gan.losses.classification import accuracy, cross_entropy
@@ -45,6 +45,7 @@ class LatentGAN(AudioGAN):
         **kwargs,
     ):  # fmt: skip
         self.objective, self.labels = find_objective(objective), tuple(labels)
+        self._rows = np.eye(len(self.labels), dtype="float32")
         self.auxiliary = bool(self.labels) and self.injection(labels, conditioning)[1]["labels_by"] == "auxiliary"
         weights = {"d/adversarial": 1.0, "d/real": 0.0, "d/fake": 0.0, "g/adversarial": 1.0}
         if self.objective.penalty:
@@ -136,7 +137,7 @@ class LatentGAN(AudioGAN):
         if labels is not None:
             dtype, shape = keras.backend.standardize_dtype(labels.dtype), tuple(labels.shape)
             if len(shape) == 1 and "int" in dtype:
-                return ops.one_hot(labels, classes, dtype="float32")
+                return self._one_hot(labels)
             if shape[1:] == (classes,) and "float" in dtype:
                 return ops.cast(labels, "float32")
             found = f"{dtype} {list(shape)}"
@@ -144,6 +145,9 @@ class LatentGAN(AudioGAN):
             f"a batch must be a pair, (audio, labels), of labels int [batch] below {classes} or float "
             f"[batch, {classes}]. Received: {found}. `dataset(sounds, ..., labels=True)` makes such batches."
         )
+
+    def _one_hot(self, labels):
+        return ops.take(device.constant(self._rows), labels, axis=0)
 
     def _fake(self, real, draws, labels=None, training=True):
         latents = draws.fold("latents").uniform((ops.shape(real)[0], self.latent_dim)) * 2 - 1
@@ -196,7 +200,7 @@ class LatentGAN(AudioGAN):
         hard, soft = {"labels": ((None,), "int64")}, {"labels": ((None, classes), "float32")}
 
         def made(latents, labels):
-            told = ops.one_hot(labels, classes, dtype="float32") if len(labels.shape) == 1 else labels
+            told = self._one_hot(labels) if len(labels.shape) == 1 else labels
             return {"audio": self(latents, told)}
 
         def from_seed(seed, labels):

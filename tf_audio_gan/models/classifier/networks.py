@@ -4,6 +4,8 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from tf_audio_gan import device
+
 _POWER_FLOOR = 1e-20  # keeps the magnitude's gradient finite in digital silence
 
 
@@ -65,8 +67,8 @@ class Mel(layers.Layer):
         end = (self.frames(samples) - 1) * self.hop_length + self.n_fft - samples
         x = ops.pad(ops.transpose(audio, (0, 2, 1)), ((0, 0), (0, 0), (0, max(0, end))))
         real, imaginary = ops.stft(x, self.n_fft, self.hop_length, self.n_fft, center=False)
-        magnitude = ops.sqrt(ops.maximum(ops.square(real) + ops.square(imaginary), _POWER_FLOOR))
-        return ops.transpose(ops.matmul(magnitude, self.matrix), (0, 2, 3, 1))
+        magnitude = ops.sqrt(device.at_least(ops.square(real) + ops.square(imaginary), _POWER_FLOOR))
+        return ops.transpose(ops.matmul(magnitude, device.constant(self.matrix)), (0, 2, 3, 1))
 
 
 @keras.saving.register_keras_serializable("tf_audio_gan")
