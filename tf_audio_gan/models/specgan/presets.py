@@ -9,8 +9,8 @@ RECIPES = {
     },
     # Spoken digits, one word a file, on a CPU.
     "specgan_digits": {
-        "model": {"name": "specgan", "dim": 16},
+        "model": {"name": "specgan", "dim": 16, "critic_steps": 2},
         "data": {"normalize": "peak", "crop": "start"},
-        "train": {"batch_size": 16, "steps": 10_000, "learning_rate": 2e-4},
+        "train": {"batch_size": 16, "steps": 10_000, "learning_rate": 3e-4},
     },
 }

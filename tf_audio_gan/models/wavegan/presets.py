@@ -1,4 +1,4 @@
-"""Recipes for WaveGAN: `tf-audio-gan train NAME SOUNDS`. The tables are those of a recipe file (TOML)."""
+"""Recipes for WaveGAN and ControlGAN: `tf-audio-gan train NAME SOUNDS`. The tables are those of a recipe file."""
 
 RECIPES = {
     # The paper's: one second at 16 kHz, d = 64, batch 64. A GPU.
@@ -11,6 +11,24 @@ RECIPES = {
     "wavegan_drums": {
         "model": {"name": "wavegan", "dim": 16},
         "data": {"normalize": "peak", "crop": "start"},
+        "train": {"batch_size": 16, "steps": 10_000, "learning_rate": 2e-4},
+    },
+    # Spoken digits or other words by their label, one word a file in a folder named after it, on a CPU.
+    "wavegan_digits": {
+        "model": {"name": "wavegan", "dim": 16, "critic_steps": 2, "conditioning": "projection"},
+        "data": {"normalize": "peak", "crop": "start", "labels": "folder"},
+        "train": {"batch_size": 16, "steps": 10_000, "learning_rate": 2e-4},
+    },
+    # The paper's size with a classifier that makes labels count, for sounds in folders named after their class. A GPU.
+    "controlgan": {
+        "model": {"name": "controlgan"},
+        "data": {"normalize": "peak", "labels": "folder"},
+        "train": {"batch_size": 64, "steps": 200_000},
+    },
+    # The same on a CPU.
+    "controlgan_digits": {
+        "model": {"name": "controlgan", "dim": 16, "critic_steps": 2},
+        "data": {"normalize": "peak", "crop": "start", "labels": "folder"},
         "train": {"batch_size": 16, "steps": 10_000, "learning_rate": 2e-4},
     },
     # One-shot hits at 44.1 kHz, 1.5 s: the authors' size for their longest slice. A GPU.
