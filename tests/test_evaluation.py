@@ -169,6 +169,11 @@ def test_a_model_with_labels_is_asked_for_each_in_turn(sounds, model, tmp_path):
     )
     right = [heard[i] == count - 1 - i % count for i in range(20)]
     assert result.rows["generated"]["accuracy"].value == pytest.approx(np.mean(right))
+    facts = result.facts["by_class"]["generated"]
+    assert facts["right"] == sum(right) and facts["n"] == 20
+    for k, (name, found) in enumerate(facts["per_class"].items()):
+        assert found["right"] == sum(r for i, r in enumerate(right) if count - 1 - i % count == k)
+        assert f"{name} {found['right']}/{found['n']}" in " ".join(result.notes)
 
 
 def test_labels_that_are_midi_numbers_are_pitches(tmp_path):

@@ -14,7 +14,16 @@ from tf_audio_gan import durable, hub, pair_evaluation
 from tf_audio_gan.evaluating import cards, copies, provenance, reading, results
 from tf_audio_gan.evaluating.local_models import LocalModels
 from tf_audio_gan.evaluating.pairs import evaluate_pairs
-from tf_audio_gan.evaluating.sets import ROLES, Sets, choose, measurable, measure, notes_on
+from tf_audio_gan.evaluating.sets import (
+    ROLES,
+    Sets,
+    by_class,
+    choose,
+    line_of_classes,
+    measurable,
+    measure,
+    notes_on,
+)
 from tf_audio_gan.metrics.sets import SET_METRICS, SoundSet
 from tf_audio_gan.models.classifier.classifier import REGISTERED, load_judge
 from tf_audio_gan.models.gan import AudioGAN, from_preset
@@ -233,6 +242,9 @@ def _of_sets(command, name, sets, metrics, settings, judge, models, progress, ha
     if not usable:
         raise ValueError(f"no metric can be measured: {'; '.join(lines)}")
     rows, columns, per_file = measure(sets, usable, progress)
+    if "accuracy" in columns:
+        facts["by_class"] = by_class(sets, heard.labels)
+        sets.notes += [line_of_classes(row, found) for row, found in facts["by_class"].items()]
     facts |= provenance.facts({**hashes, "reference": sets.reference_hash} | models.hashes(), begun)
     settings = {key: value for key, value in settings.items() if value is not None}
     notes, roles = sets.notes + notes_on(rows["generated"]), {row: ROLES[row] for row in rows}

@@ -6,6 +6,8 @@ import numpy as np
 
 from tf_audio_gan.data.scan import bar
 from tf_audio_gan.evaluating import baselines, copies, provenance, reading
+from tf_audio_gan.metrics.confusion import accuracy_facts
+from tf_audio_gan.metrics.inception import confusion_matrix
 from tf_audio_gan.metrics.sets import SoundSet, missing_input
 from tf_audio_gan.pictures import comparison_sheet
 
@@ -215,6 +217,27 @@ def measure(sets, metrics, progress=None):
             for line, number in zip(files[row], nearest, strict=True):
                 line["nearest_training"] = sets.training.names[number]
     return rows, columns, [line for lines in files.values() for line in lines]
+
+
+def by_class(sets, names):
+    """What the judge hears of every class.
+
+    Args:
+        sets: `Sets` that a judge has heard.
+        names: of the judge's classes.
+
+    Returns:
+        {row: `metrics.confusion.accuracy_facts`} of the recordings and of the generated sounds, where they have labels.
+    """
+    found = {row: sets.rows[row] for row in ("real", "generated") if sets.rows[row].labels is not None}
+    matrices = {row: confusion_matrix(clips.probabilities, clips.labels) for row, clips in found.items()}
+    return {row: accuracy_facts(matrix, names) for row, matrix in matrices.items()}
+
+
+def line_of_classes(row, facts):
+    """The share of each class that the judge heard as it was asked for, in a line for people."""
+    counts = [f"{name} {c['right']}/{c['n']}" for name, c in facts["per_class"].items() if c["n"]]
+    return f"accuracy of each class, {row}: {', '.join(counts)}"
 
 
 def notes_on(values):
