@@ -22,6 +22,7 @@ _HOMES = {
     "load_model": "models.gan",
     "load_recipe": "recipes",
     "from_preset": "models.gan",
+    "list_presets": "hub",
     "Sounds": "data.sounds",
     "MixedSpeech": "data.mixed_speech",
     "NoisyPairs": "data.noisy_pairs",

@@ -59,7 +59,7 @@ def save_weights(model, path):
         OSError: there is no room.
     """
     variables = [*model.variables]
-    for name in ("optimizer", "d_optimizer"):
+    for name in ("optimizer", "d_optimizer", "c_optimizer"):
         variables += getattr(getattr(model, name, None), "variables", [])
     size = 2**16 + sum(2**12 + math.prod(v.shape) * 4.04 for v in variables)
     with open(path, "wb") as file:
