@@ -15,6 +15,7 @@ EXTRAS = {
     "pesq": ["pesq==0.0.4"],
     "convert": ["pyyaml>=6"],
     "litert": ["ai-edge-litert>=2.0"],
+    "hf": ["huggingface_hub>=0.25"],
     "onnx": ["tf2onnx>=1.17", "onnxruntime>=1.20"],
     "serve": ["uvicorn>=0.30", "orjson>=3.10"],
     "dev": ["pytest>=8", "ruff>=0.9", "pystoi>=0.4.1"],

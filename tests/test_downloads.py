@@ -2,7 +2,6 @@
 
 import http.server
 import json
-import subprocess
 import sys
 import threading
 import time
@@ -12,9 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tf_audio_gan import WaveGAN, downloads, from_preset, hub, list_presets
-
-ZOO = Path(__file__).parents[1] / "zoo"
+from tf_audio_gan import WaveGAN, downloads, from_preset, hub, list_presets, write_zoo_index
 
 
 class Handler(http.server.SimpleHTTPRequestHandler):
@@ -56,8 +53,7 @@ def server(tmp_path, monkeypatch):
     """A mirror with one small preset; this machine knows no other zoo, and keeps what it fetches in a test's folder."""
     zoo = tmp_path / "served"
     WaveGAN(length=256, strides=[4, 4], dim=2).save_to_preset(zoo / "tiny")
-    (zoo / "make_index.py").write_text((ZOO / "make_index.py").read_text())
-    subprocess.run([sys.executable, zoo / "make_index.py"], check=True, capture_output=True)
+    write_zoo_index(zoo)
     handler = lambda *args: Handler(*args, directory=str(zoo))  # noqa: E731
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.asked, server.faults, server.ranges, server.zoo = [], {}, True, zoo
@@ -164,7 +160,7 @@ def test_a_kept_file_that_changed_is_refused(server):
 def test_a_new_release_of_a_preset_is_fetched_beside_the_old(server, tmp_path):
     hub.resolve("tiny")
     WaveGAN(length=256, strides=[4, 4], dim=2, seed=1).save_to_preset(server.zoo / "tiny")
-    subprocess.run([sys.executable, server.zoo / "make_index.py"], check=True, capture_output=True)
+    write_zoo_index(server.zoo)
     assert hub.resolve("tiny").is_dir() and len(kept(tmp_path)) == 2
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tf_audio_gan import WaveGAN, from_preset, hub
+from tf_audio_gan import WaveGAN, from_preset, hub, write_zoo_index
 
 ZOO = Path(__file__).parents[1] / "zoo"
 SMALL = {"length": 256, "strides": [4, 4], "dim": 2}
@@ -14,12 +14,10 @@ SMALL = {"length": 256, "strides": [4, 4], "dim": 2}
 
 @pytest.fixture
 def zoo(tmp_path, monkeypatch):
-    """A zoo of one small preset, with an index made by zoo/make_index.py."""
+    """A zoo of one small preset, with its index."""
     folder = tmp_path / "zoo"
     WaveGAN(**SMALL).save_to_preset(folder / "tiny")
-    script = folder / "make_index.py"
-    script.write_text((ZOO / "make_index.py").read_text())
-    subprocess.run([sys.executable, script], check=True, capture_output=True)
+    write_zoo_index(folder)
     monkeypatch.setattr(hub, "ZOO", folder)
     return folder
 

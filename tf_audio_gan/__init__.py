@@ -23,6 +23,8 @@ _HOMES = {
     "load_recipe": "recipes",
     "from_preset": "models.gan",
     "list_presets": "hub",
+    "publish_preset": "publishing",
+    "write_zoo_index": "publishing",
     "Sounds": "data.sounds",
     "MixedSpeech": "data.mixed_speech",
     "NoisyPairs": "data.noisy_pairs",

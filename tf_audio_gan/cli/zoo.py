@@ -1,6 +1,6 @@
-"""The commands `zoo ...`: the presets that come with the package."""
+"""The commands `zoo ...`: presets to have, to check, to measure again and to publish."""
 
-import subprocess
+import json
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -17,6 +17,81 @@ def root():
     """The presets of the zoo."""
 
 
+def _about(name, entry):
+    """What `zoo list` says of a preset: {column: value}."""
+    size = sum(file["bytes"] for file in entry["files"].values())
+    model = str(entry.get("class", "")).rpartition(">")[2]
+    return {"name": name, "model": model, "sample_rate": entry.get("sample_rate"), "megabytes": round(size / 1e6, 1)}
+
+
+@app.command("list")
+def list_(as_json: Annotated[bool, typer.Option("--json", help="For programs: a list of objects.")] = False):
+    """List the presets there are."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from tf_audio_gan import hub
+
+    rows = [_about(name, entry) for name, entry in sorted(hub.zoo_index().items())]
+    if as_json:
+        print(json.dumps(rows, indent=1))
+        return
+    if not rows:
+        raise ValueError(f"there is no zoo at {hub.ZOO}. Set TF_AUDIO_GAN_ZOO_URL to the address of one")
+    table = Table("preset", "model", "Hz", "MB", box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(*(str(value) for value in row.values()))
+    Console().print(table)
+
+
+@app.command()
+def show(name: Annotated[str, typer.Argument(help="Of a preset; or its folder or address.")]):
+    """Print a preset's card: what it makes, of which data, how good it is, and its licence."""
+    from tf_audio_gan import hub
+
+    card = hub.resolve(name) / "README.md"
+    if not card.is_file():
+        raise FileNotFoundError(f"{card} does not exist: the preset {name} has no card")
+    print(card.read_text(encoding="utf-8"))
+
+
+@app.command()
+def fetch(names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Names or addresses of presets.")]):
+    """Download presets, check them, and print the folders they are kept in."""
+    from tf_audio_gan import hub
+
+    for name in names:
+        print(hub.resolve(name))
+
+
+@app.command()
+def verify(
+    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME...]", help="Default: every preset.")] = None,
+):
+    """Check the size and SHA-256 of every file of presets; exit 1 where one differs."""
+    from tf_audio_gan import hub
+
+    problems = []
+    for name in names or hub.list_presets():
+        try:
+            print(f"{name}: {hub.resolve(name)}: right")
+        except (OSError, ValueError) as error:
+            problems.append(f"{name}: {error}")
+    if problems:
+        sys.exit("\n".join(problems))
+
+
+@app.command()
+def publish(
+    preset: Annotated[Path, typer.Argument(help="Folder of a preset with card, recipe, results and data.csv.")],
+    zoo: Annotated[Path, typer.Argument(help="Folder that any server of static files can offer.")],
+):
+    """Put a preset into a zoo: checked, copied, and its index written."""
+    from tf_audio_gan.publishing import publish_preset
+
+    print(f"{publish_preset(preset, zoo)}\nuse it: TF_AUDIO_GAN_ZOO_URL=https://... with the address of {zoo}")
+
+
 @app.command()
 def evaluate(
     names: Annotated[list[str] | None, typer.Argument(metavar="[NAME...]", help="Default: every preset.")] = None,
@@ -31,6 +106,7 @@ def evaluate(
         raise ValueError("say where the recordings are: --data DIR; or --check the cards without measuring")
     load_keras()
     from tf_audio_gan import evaluation, hub
+    from tf_audio_gan.publishing import write_zoo_index
 
     names = names or evaluation.zoo_presets()
     if not names:
@@ -41,12 +117,4 @@ def evaluate(
     if problems:
         sys.exit("\n".join(problems))
     if not check:
-        _make_index(hub.ZOO / "make_index.py")
-
-
-def _make_index(script):
-    """The index holds the hashes of the files that have just changed."""
-    if script.is_file():
-        subprocess.run([sys.executable, str(script)], check=True)
-    else:
-        print("now run zoo/make_index.py")
+        write_zoo_index(hub.ZOO)

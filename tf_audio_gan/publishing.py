@@ -1,0 +1,90 @@
+"""A preset goes into a zoo: checked, copied whole, and named in the index that says what every file is."""
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+
+from tf_audio_gan import durable, hub, preset_folder
+
+_WANTED = {
+    "config.json": "what makes the model",
+    "metadata.json": "versions and parameters",
+    "audio.json": "sample rate and length",
+    "recipe.toml": "how it was trained",
+    "results.json": "what was measured",
+    "data.csv": "every recording used, with its licence",
+    "README.md": "the card",
+}
+_SECTIONS = ("## Use", "## Training", "## Results", "## Limits", "## Licence")
+
+
+def write_zoo_index(zoo, check=False):
+    """Writes index.json of a zoo: class, audio settings, and size and SHA-256 of every file of every preset in it.
+
+    Args:
+        zoo: folder of presets' folders.
+        check: write nothing.
+
+    Returns:
+        Whether the index was up to date.
+    """
+    path, text = Path(zoo) / hub.INDEX, _index(Path(zoo))
+    same = path.is_file() and path.read_text(encoding="utf-8") == text
+    if not check and not same:
+        durable.write_text(path, text)
+    return same
+
+
+def publish_preset(preset, zoo):
+    """Copies a preset into a zoo, or replaces it there, and writes the index; any server of files can offer it.
+
+    Args:
+        preset: folder of the preset; its name is the preset's.
+        zoo: folder, made where missing.
+
+    Returns:
+        pathlib.Path of the preset in the zoo.
+
+    Raises:
+        FileNotFoundError: a file that a stranger needs is missing; all that are.
+        ValueError: its card has no section of a name that it should have, or a name that handles cannot have.
+    """
+    preset, zoo = Path(preset).resolve(), Path(zoo)
+    _check(preset)
+    target = zoo / preset.name
+    if target.resolve() != preset:
+        preset_folder.replace(target, lambda new: shutil.copytree(preset, new, dirs_exist_ok=True))
+    write_zoo_index(zoo)
+    return target
+
+
+def _check(preset):
+    if not (preset / "config.json").is_file():
+        raise FileNotFoundError(f"{preset} is no preset: it has no config.json")
+    missing = [f"{name} ({what})" for name, what in _WANTED.items() if not (preset / name).is_file()]
+    if not list(preset.glob("*.weights.h5")):
+        missing.append("weights")
+    if missing:
+        raise FileNotFoundError(f"{preset} lacks what a stranger needs: {', '.join(missing)}")
+    card = (preset / "README.md").read_text(encoding="utf-8")
+    lacking = [section for section in _SECTIONS if section not in card]
+    if lacking:
+        raise ValueError(f"{preset / 'README.md'} lacks the sections {', '.join(lacking)}")
+    if not preset.name.replace("_", "").replace("-", "").isalnum():
+        raise ValueError(f"a preset's name has letters, digits, _ and - alone. Received: {preset.name!r}")
+
+
+def _index(zoo):
+    presets = {p.parent.name: _entry(p.parent) for p in sorted(zoo.glob("*/config.json"))}
+    return json.dumps({"format": 1, "presets": presets}, indent=1) + "\n"
+
+
+def _entry(folder):
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    audio = json.loads((folder / "audio.json").read_text(encoding="utf-8"))
+    files = {}
+    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+        data = path.read_bytes()
+        files[path.relative_to(folder).as_posix()] = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    return {"class": config["registered_name"], **audio, "files": files}
