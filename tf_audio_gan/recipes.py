@@ -6,7 +6,7 @@ import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tf_audio_gan import backend, durable, models
+from tf_audio_gan import backend, durable, hub, models, preset_folder
 from tf_audio_gan.data.readers import readers
 from tf_audio_gan.data.resident import SHARE
 
@@ -100,7 +100,8 @@ def load_recipe(source):
     """A recipe by name or from a file, every key checked.
 
     Args:
-        source: name of a recipe or a model ("wavegan", "wavegan_drums"), path of a .toml file, or a dict of the tables.
+        source: name of a recipe or a model ("wavegan", "wavegan_drums"), path of a .toml file, a preset's folder or
+            address (`is_preset`), or a dict of the tables.
 
     Returns:
         `Recipe`.
@@ -111,6 +112,8 @@ def load_recipe(source):
     """
     if isinstance(source, dict):
         return _check(source, "recipe")
+    if is_preset(source):
+        return _recipe_of_preset(source)
     known, path = models.recipes(), Path(source)
     if str(source) in known:
         return _check(known[str(source)], f"recipe {source}")
@@ -123,6 +126,26 @@ def load_recipe(source):
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} is not valid TOML: {error}") from None
     return _check(tables, str(path))
+
+
+def is_preset(source):
+    """Whether a recipe is given by a preset: its folder or its address (not its name, which a recipe may have too)."""
+    return isinstance(source, str | Path) and ("://" in str(source) or (Path(source) / preset_folder.CONFIG).is_file())
+
+
+def _recipe_of_preset(handle):
+    """The recipe that a preset was trained with; without a recipe.toml, its model alone."""
+    folder = hub.resolve(handle)
+    saved, path = preset_folder.read_config(folder / preset_folder.CONFIG), folder / "recipe.toml"
+    kinds = {f"tf_audio_gan>{kind}": name for name, kind in models.MODELS.items()}
+    if saved.get("registered_name") not in kinds:
+        raise ValueError(f"{folder} is of {saved.get('registered_name')!r}, which is none of: {', '.join(kinds)}")
+    config = {k: v for k, v in saved["config"].items() if k != "name" and v is not None}
+    tables = {"model": {"name": kinds[saved["registered_name"]], **config}}
+    if path.is_file():
+        trained = tomllib.loads(path.read_text(encoding="utf-8"))
+        tables |= {name: trained[name] for name in ("data", "train") if name in trained}
+    return _check(tables, str(folder))
 
 
 def _check(tables, where):

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import keras
 
-from tf_audio_gan import backend, distribution, durable, generation, models, run_folder
+from tf_audio_gan import backend, distribution, durable, generation, hub, models, run_folder
 from tf_audio_gan.callbacks import Checkpoints, Log, Progress, Stop, Summaries
 from tf_audio_gan.data.readers import folders, open_sounds
 from tf_audio_gan.health import Diversity, Health
-from tf_audio_gan.recipes import load_recipe
+from tf_audio_gan.models.gan import from_preset
+from tf_audio_gan.recipes import is_preset, load_recipe
 
 _FAR = 2**62  # epochs are endless; a callback ends training
 
@@ -41,8 +42,8 @@ class Training:
 
 
 def train(
-    recipe, sounds, run_dir, *, noise=None, noisy=None, labels=None, steps=None, max_minutes=None, seed=None,
-    precision=None, decoder=None, devices=None, progress=True,
+    recipe, sounds, run_dir, *, start=None, noise=None, noisy=None, labels=None, steps=None, max_minutes=None,
+    seed=None, precision=None, decoder=None, devices=None, progress=True,
 ):  # fmt: skip
     """Trains a model on a folder of sounds, or goes on where an earlier call on the same run_dir stopped.
 
@@ -54,6 +55,8 @@ def train(
         recipe: see `recipes.load_recipe`.
         sounds: folder of audio, or of shards made by `prepare_sounds`; run_dir must not lie in it. For a model of
             enhancement: clean speech, and one of the next two.
+        start: handle of a preset of the same model, whose weights the run begins with instead of random ones
+            (fine-tuning); if the recipe is a preset's folder or address, that preset unless another is named.
         noise: folder of noise to mix into it, audio or shards (`MixedSpeech`).
         noisy: folder of the same speech in noise, audio or shards (`NoisyPairs`).
         labels: "folder", "prefix" or a CSV table (`Sounds`), instead of the recipe's: a WaveGAN, SpecGAN or ControlGAN
@@ -80,6 +83,7 @@ def train(
         RuntimeError: another machine was lost.
     """
     backend.require_training()
+    start = recipe if start is None and is_preset(recipe) else start
     recipe, run_dir = load_recipe(recipe), Path(run_dir)
     if seed is not None:
         recipe.model["seed"] = recipe.data["seed"] = seed
@@ -93,10 +97,10 @@ def train(
     distribution.check_batch_size(recipe.train.batch_size, replicas.count)
     tf32 = recipe.train.precision == "tf32"
     with replicas.peers(), backend.float32_arithmetic(tf32):
-        return _train(recipe, sources, run_dir, max_minutes, progress and replicas.chief, replicas)
+        return _train(recipe, sources, run_dir, start, max_minutes, progress and replicas.chief, replicas)
 
 
-def _train(recipe, sources, run_dir, max_minutes, progress, replicas):
+def _train(recipe, sources, run_dir, start, max_minutes, progress, replicas):
     opened = _labelled(recipe, sources, progress)
     if replicas.chief:
         run_folder.check(run_dir, recipe, sources.values())
@@ -109,10 +113,10 @@ def _train(recipe, sources, run_dir, max_minutes, progress, replicas):
         note = f"not used here: [data] {', '.join(unused)}\n" if unused else ""
         print(f"{data.summary()}\n{note}{_where(recipe.train.precision)}", flush=True)
     if not replicas.chief:
-        return _run(model, data, recipe, run_dir, max_minutes, progress, replicas)
+        return _run(model, data, recipe, run_dir, start, max_minutes, progress, replicas)
     run_folder.start(run_dir, recipe, data)
     with run_folder.lock(run_dir):
-        return _run(model, data, recipe, run_dir, max_minutes, progress, replicas)
+        return _run(model, data, recipe, run_dir, start, max_minutes, progress, replicas)
 
 
 def _labelled(recipe, sources, progress):
@@ -136,7 +140,27 @@ def _where(precision):
     return f"training on {backend.device_name()} in {precision}{hint}"
 
 
-def _run(model, data, recipe, run_dir, max_minutes, progress, replicas):
+def _begin_with(model, handle, progress):
+    """Gives a new run the weights of a preset: all networks that it holds, and what it measured of its data."""
+    preset, folder = from_preset(handle), hub.resolve(handle)
+    pairs = {name: (getattr(model, name), getattr(preset, name, None)) for name in ("generator", *model.saved_networks)}
+    for name, (network, given) in pairs.items():
+        shapes = [[tuple(v.shape) for v in x.variables] if x is not None else None for x in (network, given)]
+        if shapes[0] != shapes[1]:
+            raise ValueError(
+                f"{folder} cannot start this run: its {name} has other weights than this {type(model).__name__}. "
+                f"Train with the preset's own recipe: tf-audio-gan train {folder} SOUNDS --run-dir ..."
+            )
+    for network, given in pairs.values():
+        network.set_weights(given.get_weights())
+    model.ema_generator.set_weights(preset.ema_generator.get_weights())
+    if progress:
+        new = [n for n in model.saved_networks if not (folder / f"{n}.weights.h5").is_file()]
+        note = f"; it holds no {' and no '.join(new)}, which begins anew" if new else ""
+        print(f"beginning with the weights of {handle}{note}", flush=True)
+
+
+def _run(model, data, recipe, run_dir, begin_with, max_minutes, progress, replicas):
     health = Health(alone=replicas.workers == 1)
     checkpoints = Checkpoints(run_dir / "checkpoints", recipe.train.checkpoint_minutes, health)
     rates = _learning_rates(model)
@@ -144,7 +168,9 @@ def _run(model, data, recipe, run_dir, max_minutes, progress, replicas):
     for optimizer, rate in rates:
         optimizer.learning_rate = rate
     replicas.check_same(start, data.fingerprint)
-    if checkpoints.saved is None:
+    if checkpoints.saved is None and begin_with is not None:
+        _begin_with(model, begin_with, progress)
+    elif checkpoints.saved is None:
         model.adapt(data, progress)
     stop = Stop(recipe.train.steps, max_minutes, replicas.agree)
     if start < recipe.train.steps:

@@ -57,9 +57,10 @@ def prepare(
 
 @app.command()
 def train(
-    model: Annotated[str, typer.Argument(help="A model or recipe by name (wavegan, wavegan_drums), or a .toml file.")],
+    model: Annotated[str, typer.Argument(help="A model or recipe by name, a .toml file, or a preset's folder.")],
     sounds: Annotated[Path, typer.Argument(help="A folder of audio files, or of shards made by prepare.")],
     run_dir: Annotated[Path, typer.Option(help="Gets everything the run makes; the same again goes on from there.")],
+    start: Annotated[str | None, typer.Option(help="Fine-tune: begin with this preset's weights.")] = None,
     noise: Annotated[Path | None, typer.Option(help="To enhance: noises to mix into the sounds, clean speech.")] = None,
     noisy: Annotated[Path | None, typer.Option(help="Or the same speech in noise, files of the same names.")] = None,
     labels: Annotated[str | None, typer.Option(help="Learn classes: folder, prefix, or a CSV (path,label).")] = None,
@@ -80,7 +81,14 @@ def train(
     if recipe is not None and named != model:
         raise ValueError(f"{recipe} is a recipe for {named}, not {model}. Say: tf-audio-gan train {named} ...")
     options = {"steps": steps, "max_minutes": max_minutes, "seed": seed, "precision": precision}
-    options |= {"noise": noise, "noisy": noisy, "labels": labels, "decoder": decoder, "devices": devices}
+    options |= {
+        "start": start,
+        "noise": noise,
+        "noisy": noisy,
+        "labels": labels,
+        "decoder": decoder,
+        "devices": devices,
+    }
     result = tf_audio_gan.train(source, sounds, run_dir, **options)
     print(f"{result.ended} at step {result.step}")
     say_skipped(result.skipped, run_dir / "skipped.txt")

@@ -1,0 +1,78 @@
+"""Training that begins with the weights of a preset."""
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from tf_audio_gan import SpecGAN, WaveGAN, from_preset, load_recipe, train
+from tf_audio_gan.audio.synthetic import write_drum_hits
+from tf_audio_gan.cli.commands import app
+
+SMALL = {"length": 256, "strides": [4, 4], "dim": 2, "critic_steps": 1, "objective": "lsgan"}
+TRAIN = {"batch_size": 2, "learning_rate": 1e-6}  # so little that weights stay recognisable
+
+
+@pytest.fixture(scope="module")
+def sounds(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data") / "hits"
+    write_drum_hits(folder, 4, seed=1)
+    return folder
+
+
+@pytest.fixture
+def preset(sounds, tmp_path):
+    recipe = {"model": {"name": "wavegan", **SMALL, "seed": 5}, "data": {"crop": "start"}, "train": TRAIN}
+    return train(recipe, sounds, tmp_path / "first", steps=1, progress=False).preset
+
+
+def far(a, b):
+    """Largest difference of weights of two networks."""
+    return max(np.abs(np.asarray(x) - np.asarray(y)).max() for x, y in zip(a.variables, b.variables, strict=True))
+
+
+def test_a_presets_folder_is_recipe_and_weights(preset, sounds, tmp_path):
+    assert load_recipe(preset).model["seed"] == 5 and load_recipe(preset).data == {"crop": "start"}
+    result = CliRunner().invoke(
+        app, ["train", str(preset), str(sounds), "--run-dir", str(tmp_path / "run"), "--steps", "1"]
+    )
+    assert result.exit_code == 0, result.output
+    assert "beginning with the weights of" in result.output and "begins anew" not in result.output
+    before, after = from_preset(preset), from_preset(tmp_path / "run" / "preset")
+    for name in ("generator", "discriminator"):
+        assert 0 < far(getattr(before, name), getattr(after, name)) < 1e-4
+    assert (
+        far(WaveGAN(**SMALL, seed=5).generator, before.generator)
+        < 1e-4
+        < far(WaveGAN(**SMALL).generator, before.generator)
+    )
+
+
+def test_a_run_goes_on_from_its_checkpoint_not_from_the_preset(preset, sounds, tmp_path):
+    options = {"start": preset, "progress": False}
+    recipe = {"model": {"name": "wavegan", **SMALL}, "train": TRAIN | {"learning_rate": 0.1}}
+    first = train(recipe, sounds, tmp_path / "run", steps=1, **options).model
+    again = train(recipe, sounds, tmp_path / "run", steps=1, **options).model
+    assert far(first.generator, from_preset(preset).generator) > 0.01 and far(first.generator, again.generator) == 0
+
+
+def test_a_preset_without_a_discriminator_says_so(preset, sounds, tmp_path, capsys):
+    from_preset(preset).save_to_preset(tmp_path / "half", discriminator=False)
+    train(tmp_path / "half", sounds, tmp_path / "run", steps=1, labels=None)
+    assert "it holds no discriminator, which begins anew" in capsys.readouterr().out
+    assert far(from_preset(preset).generator, from_preset(tmp_path / "run" / "preset").generator) < 0.01
+
+
+def test_another_models_preset_is_refused(preset, sounds, tmp_path):
+    recipe = {"model": {"name": "wavegan", **SMALL, "dim": 4}, "train": TRAIN}
+    with pytest.raises(ValueError, match="its generator has other weights than this WaveGAN. Train with the preset's"):
+        train(recipe, sounds, tmp_path / "run", start=preset, steps=1, progress=False)
+
+
+def test_moments_are_the_presets(sounds, tmp_path):
+    """A SpecGAN that is fine-tuned keeps the picture that its networks know."""
+    keywords = {"length": 256, "n_fft": 32, "strides": [2, 2], "dim": 2, "critic_steps": 1, "objective": "lsgan"}
+    model = SpecGAN(**keywords)
+    model.adapt(np.random.default_rng(0).uniform(-1, 1, (4, 256, 1)).astype("float32"))
+    model.save_to_preset(tmp_path / "preset")
+    tuned = train(tmp_path / "preset", sounds, tmp_path / "run", steps=1, progress=False).model
+    np.testing.assert_array_equal(tuned.generator.moments.mean, model.generator.moments.mean)
