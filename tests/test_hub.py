@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tf_audio_gan import WaveGAN, from_preset, hub, write_zoo_index
+from tf_audio_gan import WaveGAN, from_preset, hub, load_judge, write_zoo_index
 
 ZOO = Path(__file__).parents[1] / "zoo"
 SMALL = {"length": 256, "strides": [4, 4], "dim": 2}
@@ -66,11 +66,20 @@ def sound_of(model):
     return model.enhance(voice + 0.05 * np.random.default_rng(0).standard_normal(voice.shape).astype("float32"))
 
 
-@pytest.mark.parametrize("name", json.loads((ZOO / "index.json").read_text())["presets"])
-def test_every_preset_opens_and_makes_sound(name):
-    audio = sound_of(from_preset(name))
-    assert np.isfinite(audio).all()
-    assert 0.003 < np.sqrt((audio**2).mean()) < 0.5, "neither silence nor noise at full scale"
+PRESETS = json.loads((ZOO / "index.json").read_text())["presets"]
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_preset_opens_and_does_what_it_is_for(name):
+    if PRESETS[name]["class"] == "tf_audio_gan>Classifier":
+        judge = load_judge(name)
+        shares = judge.probabilities(np.random.default_rng(0).uniform(-1, 1, (2, judge.length, 1)))
+        np.testing.assert_allclose(shares.sum(axis=1), 1, atol=1e-5)
+        assert shares.shape == (2, len(judge.labels))
+    else:
+        audio = sound_of(from_preset(name))
+        assert np.isfinite(audio).all()
+        assert 0.003 < np.sqrt((audio**2).mean()) < 0.5, "neither silence nor noise at full scale"
     card = (ZOO / name / "README.md").read_text()
     for word in ("## Use", "## Training", "## Results", "## Licence", name):
         assert word in card
