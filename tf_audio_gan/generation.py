@@ -10,6 +10,7 @@ from keras import ops
 
 from tf_audio_gan import durable, pictures
 from tf_audio_gan.audio.io import write_audio
+from tf_audio_gan.finding import find_like
 from tf_audio_gan.models.gan import AudioGAN, from_preset
 
 
@@ -34,7 +35,7 @@ class Generated:
     labels: np.ndarray | None = None
 
 
-def generate(preset, out, *, n=16, seed=0, interpolate=0, latents=None, labels=None):
+def generate(preset, out, *, n=16, seed=0, interpolate=0, latents=None, labels=None, like=None, progress=False):
     """Makes sounds and writes them: a WAV each, latents.npy, sounds.csv (file, sound, label) and contact_sheet.png.
 
     In a folder that an earlier call wrote, the sounds of that call (those in its sounds.csv) are replaced.
@@ -48,6 +49,9 @@ def generate(preset, out, *, n=16, seed=0, interpolate=0, latents=None, labels=N
         latents: instead of seeds, a .npy file of float32 [n, latent_dim] as written by an earlier call, or the array.
         labels: one class for all or n of them, or a mixture, {"seven": 0.5, "two": 0.5}; see `LatentGAN.generate`.
             None: every class in turn, of sound i that of (seed + i) modulo the number of classes.
+        like: instead of n seeds, the n sounds nearest to this recording (`finding.find_like`): the first refined, the
+            others of seeds. Their names say how near, in dB.
+        progress: show a bar while searching; None = on a terminal.
 
     Returns:
         `Generated`.
@@ -59,7 +63,12 @@ def generate(preset, out, *, n=16, seed=0, interpolate=0, latents=None, labels=N
     if model.task != "generation":
         command = {"vocoding": "vocode", "enhancement": "enhance"}[model.task]
         raise ValueError(f"a {type(model).__name__} does not generate, it is for {model.task}: use {command} instead")
-    latents, names, seeds = _latents(model, n, seed, interpolate, latents)
+    if like is not None:
+        if interpolate or latents is not None:
+            raise ValueError("like looks for latents itself; leave interpolate and latents out")
+        latents, names, seeds = _nearest(model, n, seed, labels, like, progress)
+    else:
+        latents, names, seeds = _latents(model, n, seed, interpolate, latents)
     rows = model.soft(labels, seeds)
     audio = model.generate_from(latents) if rows is None else model.generate_from(latents, labels=rows)
     called = [""] * len(names) if rows is None else [_called(row, model.labels) for row in rows]
@@ -79,6 +88,12 @@ def generate(preset, out, *, n=16, seed=0, interpolate=0, latents=None, labels=N
         picture = out / "contact_sheet.png"
         pictures.contact_sheet(picture, audio[:32], model.sample_rate, titles=titles[:32])
     return Generated(audio, latents, names, files, picture, rows)
+
+
+def _nearest(model, n, seed, labels, like, progress):
+    found = find_like(model, like, n, seed, labels, progress=progress)
+    names = [f"seed {s} at {d:.1f} dB" for s, d in zip(found.seeds, found.distances, strict=True)]
+    return found.latents, [names[0].replace("seed", "near seed"), *names[1:]], found.seeds
 
 
 def _called(row, labels):

@@ -111,14 +111,17 @@ def generate(
     interpolate: Annotated[int, typer.Option(help="Instead: this many sounds from the seed to the next one.")] = 0,
     latents: Annotated[Path | None, typer.Option(help="Instead of seeds: a latents.npy of an earlier call.")] = None,
     label: Annotated[str | None, typer.Option(help="A class for all; default: every class in turn.")] = None,
+    like: Annotated[Path | None, typer.Option(help="Instead of seeds: the n sounds nearest to this recording.")] = None,
     mix: Annotated[str | None, typer.Option(help="A mixture of classes for all: seven=0.5,two=0.5.")] = None,
 ):
     """Make sounds from a preset."""
     load_keras()
     if label is not None and mix is not None:
         raise ValueError(f"give one of --label and --mix. Received: --label {label} --mix {mix}")
-    options = {"n": n, "seed": seed, "interpolate": interpolate, "latents": latents}
+    options = {"n": n, "seed": seed, "interpolate": interpolate, "latents": latents, "like": like, "progress": None}
     made = tf_audio_gan.generate(preset, out, **options, labels=_shares(mix) if mix is not None else label)
+    if like is not None:
+        print(f"nearest to {like}: {', '.join(made.names[:4])}")
     print(f"{len(made.files)} sounds in {out}, picture: {made.picture}")
 
 
