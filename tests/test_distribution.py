@@ -101,6 +101,30 @@ def test_batch_norm_trains_on_replicas_and_keeps_one_state(sounds, tmp_path):
         np.testing.assert_array_equal(first, second, err_msg=variable.path)
 
 
+def test_labels_go_with_their_examples(sounds, tmp_path):
+    """Two replicas, each with its rows of sounds and labels, take the step of one."""
+    recipe = RECIPE | {
+        "model": MODEL | {"conditioning": "projection", "objective": "lsgan"},
+        "data": {"labels": "prefix"},
+    }
+    one, two = (
+        train(recipe, sounds, tmp_path / str(devices), steps=3, devices=devices, progress=False).model
+        for devices in (None, 2)
+    )
+    assert len(one.labels) > 1
+    assert_close(one, two)
+
+
+def test_control_is_the_same_on_all_replicas(sounds, tmp_path):
+    """Gamma follows from the cross-entropies of the whole batch, whichever replica has which examples."""
+    model = MODEL | {"name": "controlgan", "length": 4096, "strides": [4, 4, 4], "control_rate": 0.1}
+    model |= {"objective": "lsgan", "critic_steps": 1}
+    recipe = {"model": model, "data": {"labels": "prefix"}, "train": {"batch_size": 4}}
+    trained = train(recipe, sounds, tmp_path / "run", steps=2, devices=2, progress=False).model
+    first, second = (float(value) for value in trained.gamma.value.values)
+    assert first == second and 0 <= first <= 2
+
+
 def test_a_batch_that_does_not_divide_says_which_would(sounds, tmp_path):
     recipe = {**RECIPE, "train": {"batch_size": 5}}
     with pytest.raises(ValueError, match="must divide by the 2 replicas. Received: 5. 4 or 6 would do"):
