@@ -1,6 +1,5 @@
 """Noisy recordings through an enhancer: files of any length, sample rate and channel count, in flat memory."""
 
-import contextlib
 from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,10 +8,10 @@ import numpy as np
 
 from tf_audio_gan import durable
 from tf_audio_gan.audio.io import SoundWriter
-from tf_audio_gan.data.decoders import UnreadableSound, finite, open_recording, reason_of
-from tf_audio_gan.data.files import SOUNDS, targets
+from tf_audio_gan.data.decoders import UnreadableSound, finite, open_recording
+from tf_audio_gan.data.each_file import make_each
+from tf_audio_gan.data.files import SOUNDS
 from tf_audio_gan.data.resample import resampled, resampled_blocks
-from tf_audio_gan.data.scan import bar
 from tf_audio_gan.data.sounds import check_numbers
 from tf_audio_gan.models.enhancer import Enhancer
 from tf_audio_gan.models.gan import AudioGAN, from_preset
@@ -72,18 +71,9 @@ def enhance(
     model.stream([], seed=seed, zeros=zeros, blend=blend)  # refuses what is out of range
     if sample_rate is not None:
         check_numbers(sample_rate=sample_rate)
-    source, out, done = Path(source), Path(out), Enhanced()
-    files = targets(source, out, SOUNDS, _KINDS)
-    for path, target in bar(files.items(), len(files), "Enhancing", progress):
-        try:
-            _write(model, path, target, {"seed": seed, "zeros": zeros}, blend, (sample_rate, float32), done)
-        except (UnreadableSound, ValueError) as error:
-            done.skipped.append((str(path), reason_of(error, path)))
-    if not done.files:
-        with contextlib.suppress(OSError):
-            out.rmdir()  # made for nothing
-        path, reason = done.skipped[0]
-        raise ValueError(f"none of {len(files)} files could be enhanced; the first, {path}: {reason}")
+    done, latents, form = Enhanced(), {"seed": seed, "zeros": zeros}, (sample_rate, float32)
+    make = lambda path, target: _write(model, path, target, latents, blend, form, done)  # noqa: E731
+    done.skipped = make_each(make, Path(source), Path(out), SOUNDS, _KINDS, ("Enhancing", "enhanced"), progress)
     return done
 
 

@@ -1,6 +1,5 @@
 """Recordings through a vocoder, or mel spectrograms from elsewhere into audio: any length, in flat memory."""
 
-import contextlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -8,10 +7,10 @@ import numpy as np
 
 from tf_audio_gan import durable
 from tf_audio_gan.audio.io import SoundWriter
-from tf_audio_gan.data.decoders import UnreadableSound, finite, open_recording, reason_of
-from tf_audio_gan.data.files import SOUNDS, targets
+from tf_audio_gan.data.decoders import UnreadableSound, finite, open_recording
+from tf_audio_gan.data.each_file import make_each
+from tf_audio_gan.data.files import SOUNDS
 from tf_audio_gan.data.resample import resampled_blocks
-from tf_audio_gan.data.scan import bar
 from tf_audio_gan.models.gan import AudioGAN, from_preset
 from tf_audio_gan.models.vocoder import CHUNK, PRECISIONS, Vocoder
 
@@ -65,21 +64,15 @@ def vocode(preset, source, out, *, settings=None, seed=0, chunk_frames=CHUNK, pr
         )
     if precision not in PRECISIONS:
         raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}. Received: precision={precision!r}")
-    source, out, done = Path(source), Path(out), Vocoded()
-    options = {"seed": seed, "chunk_frames": chunk_frames, "precision": precision}
-    files = targets(source, out, SOUNDS | {".npy"}, _KINDS)
-    for path, target in bar(files.items(), len(files), "Vocoding", progress):
-        try:
-            stretches = _mel_file(model, path) if path.suffix == ".npy" else _recording(model, path)
-            options["settings"] = settings if path.suffix == ".npy" else None
-            _write(model, stretches, target, options, done)
-        except (UnreadableSound, ValueError) as error:
-            done.skipped.append((str(path), reason_of(error, path)))
-    if not done.files:
-        with contextlib.suppress(OSError):
-            out.rmdir()  # made for nothing
-        path, reason = done.skipped[0]
-        raise ValueError(f"none of {len(files)} files could be vocoded; the first, {path}: {reason}")
+    done, options = Vocoded(), {"seed": seed, "chunk_frames": chunk_frames, "precision": precision}
+
+    def make(path, target):
+        mels = path.suffix == ".npy"
+        stretches = _mel_file(model, path) if mels else _recording(model, path)
+        _write(model, stretches, target, options | {"settings": settings if mels else None}, done)
+
+    kinds, words = SOUNDS | {".npy"}, ("Vocoding", "vocoded")
+    done.skipped = make_each(make, Path(source), Path(out), kinds, _KINDS, words, progress)
     return done
 
 
