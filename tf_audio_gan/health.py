@@ -41,6 +41,7 @@ class Health(keras.callbacks.Callback):
             self._check(logs)
 
     def on_epoch_end(self, epoch, logs=None):
+        """A line of the log: checked against those before it, then one of them."""
         self._check(logs)
         for name, value in (logs or {}).items():
             self._past.setdefault(name, deque(maxlen=_LINES)).append(abs(float(value)))
@@ -90,6 +91,7 @@ class Diversity(keras.callbacks.Callback):
         self.among_real = spread(self.real, self.model.sample_rate)
 
     def on_epoch_end(self, epoch, logs=None):
+        """Adds `g/diversity` to `logs`; left out where real sounds are all alike or the generator's are no numbers."""
         audio = self.model.generate(_HEARD, seed=0)
         if not self.among_real or not np.isfinite(audio).all():
             return

@@ -76,6 +76,7 @@ def write_shard(root, out, name, clips, settings, stopped=lambda: False):
     done = {"name": name, "clips": [], "skipped": []}
 
     def write(file):
+        """Clips in order; what a clip that cannot be used had written is cut off again. Fills `done`."""
         for clip in clips:
             begin = file.tell()
             try:

@@ -48,6 +48,11 @@ class GroupedConv1D(keras.layers.Layer):
         self.bias_initializer = keras.initializers.get(bias_initializer)
 
     def build(self, input_shape):
+        """Of [batch, time, channels]: the kernel, and the mask that makes blocks of it diagonal.
+
+        Raises:
+            ValueError: `groups` does not divide the channels.
+        """
         channels = input_shape[-1]
         if channels % self.groups:
             raise ValueError(f"groups={self.groups} must divide the input's channels. Received: {channels} channels")

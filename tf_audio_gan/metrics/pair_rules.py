@@ -27,6 +27,8 @@ def pair_metric(*columns):
     """
 
     def decorate(function):
+        """The metric has the function's name and docstring; what reaches the function is float64, and not silent."""
+
         @functools.wraps(function)
         def measured(reference, estimate, sample_rate, **options):
             reference, estimate = checked_pair(reference, estimate, sample_rate)
