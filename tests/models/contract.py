@@ -2,7 +2,6 @@
 
 import json
 
-import keras
 import numpy as np
 
 from tests.backends import run_torch, torch_python
@@ -12,8 +11,6 @@ from tests.models.loaded import loaded
 from tests.models.one_step import sounds
 from tf_audio_gan import models
 from tf_audio_gan.models.gan import AudioGAN
-
-SGD = keras.optimizers.SGD
 
 
 def values(variables):

@@ -20,12 +20,12 @@ def trainable(network):
 
 
 @pytest.mark.parametrize("frames, dim, g, d, g_parameters, d_parameters", PUBLISHED)
-def test_parameters_are_the_published_ones(frames, dim, g, d, g_parameters, d_parameters):
+def test_parameters_are_the_published_ones(blank, frames, dim, g, d, g_parameters, d_parameters):
     assert trainable(Generator(frames, dim=dim, **g)) == g_parameters
     assert trainable(Discriminator(frames, dim=dim, **d)) == d_parameters
 
 
-def test_layers_are_the_published_ones():
+def test_layers_are_the_published_ones(blank):
     """Table 4.2 row by row, d = 64: parameters and the map after each layer."""
     generator, critic = Generator(), Discriminator()
     layers = [generator.project, *(up.conv for up in generator.ups)]

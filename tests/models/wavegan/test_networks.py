@@ -25,7 +25,7 @@ def trainable(network):
 
 
 @pytest.mark.parametrize("length, dim, g, d, g_parameters, d_parameters", PUBLISHED)
-def test_parameters_are_the_published_ones(length, dim, g, d, g_parameters, d_parameters):
+def test_parameters_are_the_published_ones(blank, length, dim, g, d, g_parameters, d_parameters):
     assert trainable(Generator(length, dim=dim, **g)) == g_parameters
     assert trainable(Discriminator(length, dim=dim, **d)) == d_parameters
 
