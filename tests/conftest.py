@@ -1,5 +1,6 @@
 """Two logical CPU devices for the replica tests, and small things every test may use."""
 
+import functools
 import os
 import sys
 
@@ -26,6 +27,28 @@ def pytest_configure(config):
 
     cpu = tf.config.list_physical_devices("CPU")[0]
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+
+
+@pytest.fixture
+def one_process(monkeypatch):
+    """Evaluations measure pairs here: processes take their time to start, and have tests of their own."""
+    from tf_audio_gan import pair_evaluation
+
+    measure = functools.partial(pair_evaluation.evaluate_pairs, workers=1)
+    monkeypatch.setattr(pair_evaluation, "evaluate_pairs", measure)
+
+
+@pytest.fixture
+def untraced():
+    """TensorFlow runs operation by operation: for few steps of a model, tracing graphs would take most of the time."""
+    if os.environ.get("KERAS_BACKEND", "tensorflow") != "tensorflow":
+        yield
+        return
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
 
 
 @pytest.fixture

@@ -195,9 +195,9 @@ def small_vocoder():
     return MelGAN(front_end=mels, segment_length=2048, **sizes)
 
 
-def test_a_vocoder_is_compared_with_the_recordings_it_was_given(sounds, vocoder, tmp_path):
+def test_a_vocoder_is_compared_with_the_recordings_it_was_given(sounds, vocoder, one_process, tmp_path):
     (tmp_path / "data").mkdir()
-    for path in sorted((sounds / "real").rglob("*.wav"))[:3]:
+    for path in sorted((sounds / "real").rglob("*.wav"))[:2]:
         shutil.copy(path, tmp_path / "data")
     (tmp_path / "data" / "broken.wav").write_bytes(b"RIFF")
     found = evaluate(vocoder, tmp_path / "data", metrics=["mel_l1"], out=tmp_path / "out", progress=False)

@@ -3,14 +3,13 @@
 import csv
 import json
 import shutil
-from functools import partial
 
 import numpy as np
 import pytest
 import soundfile
 
 from tests.stand_ins import Amplifier
-from tf_audio_gan import SEGANPlus, evaluate, hub, pair_evaluation
+from tf_audio_gan import SEGANPlus, evaluate, hub
 from tf_audio_gan.evaluating import cards, pairs
 from tf_audio_gan.evaluation import evaluate_zoo
 from tf_audio_gan.metrics.statistics import bootstrap_interval
@@ -20,11 +19,8 @@ SDR = {"metrics": ["si_sdr"], "snr": SNR, "progress": False}
 
 
 @pytest.fixture(autouse=True)
-def one_process(monkeypatch):
-    """Pairs are measured here, and few are drawn: processes take their time to start, and have tests of their own."""
+def few_pictures(one_process, monkeypatch):
     monkeypatch.setattr(pairs, "SHEET", 1)
-    measure = partial(pair_evaluation.evaluate_pairs, workers=1)
-    monkeypatch.setattr(pair_evaluation, "evaluate_pairs", measure)
 
 
 @pytest.fixture(scope="module", name="places")

@@ -2,6 +2,7 @@
 
 import csv
 import errno
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import keras
 import numpy as np
 import pytest
 
-from tests.models.test_vocoder import BANDS
+from tests.models.test_vocoder import QUICK_BANDS
 from tf_audio_gan import from_preset, run_folder, train
 from tf_audio_gan.audio.synthetic import write_drum_hits
 from tf_audio_gan.callbacks import Checkpoints
@@ -119,7 +120,7 @@ def test_ctrl_c_saves_and_ends_cleanly(sounds, tmp_path):
     assert not list((run / "checkpoints").glob("tmp*"))
 
 
-def test_max_minutes_stops_saved(sounds, tmp_path):
+def test_max_minutes_stops_saved(sounds, tmp_path, untraced):
     result = train(RECIPE, sounds, tmp_path / "run", max_minutes=0.0, progress=False)
     assert result.ended == "time is up" and result.step == 1 and checkpoints(tmp_path / "run")
 
@@ -134,8 +135,7 @@ def test_divergence_keeps_the_last_good_state(sounds, tmp_path):
 
 
 def test_a_damaged_checkpoint_falls_back(unbroken, sounds, tmp_path, capsys):
-    run = tmp_path / "run"
-    train(RECIPE, sounds, run, steps=10, progress=False)
+    run = shutil.copytree(unbroken.preset.parent, tmp_path / "run")
     newest = run / "checkpoints" / checkpoints(run)[-1]
     newest.write_bytes(newest.read_bytes()[:500])
     result = train(RECIPE, sounds, run, steps=17, progress=False)
@@ -157,21 +157,23 @@ def test_a_run_never_trains_on_what_it_makes(sounds):
             train(RECIPE, sounds, run_dir, progress=False)
 
 
-def test_batch_size_cannot_change_and_the_learning_rate_is_what_the_recipe_says(sounds, tmp_path, capsys):
-    run = tmp_path / "run"
-    train(RECIPE, sounds, run, steps=1, progress=False)
+def test_batch_size_cannot_change_and_the_learning_rate_is_what_the_recipe_says(
+    unbroken, sounds, tmp_path, capsys, untraced
+):
+    run = shutil.copytree(unbroken.preset.parent, tmp_path / "run")
     with pytest.raises(ValueError, match=r"\[train\] batch_size = 4, now it is 8"):
-        train({**RECIPE, "train": {**TRAIN, "batch_size": 8}}, sounds, run, steps=2, progress=False)
+        train({**RECIPE, "train": {**TRAIN, "batch_size": 8}}, sounds, run, steps=18, progress=False)
     plain = {k: v for k, v in TRAIN.items() if k != "learning_rate"}
-    result = train({**RECIPE, "train": plain}, sounds, run, steps=2, progress=False)
+    result = train({**RECIPE, "train": plain}, sounds, run, steps=18, progress=False)
+    assert result.step == 18
     assert result.model.optimizer.learning_rate == np.float32(1e-4)
     assert "learning_rate was 0.001, from here on it is None" in capsys.readouterr().out
 
 
-def test_a_schedule_can_give_way_to_a_constant_rate_in_a_run(sounds, tmp_path):
+def test_a_schedule_can_give_way_to_a_constant_rate_in_a_run(sounds, tmp_path, untraced):
     """Optimizers with a schedule go on with their moments and their step when the recipe names a rate, and back."""
-    keywords = {**BANDS, "discriminator_start": 2, "d_scales": 1, "subband_stft_loss": 0.0, "stft_loss": 0.0}
-    recipe = {"model": {"name": "multiband_melgan", **keywords, "mel_l1": 1.0}, "train": {"batch_size": 2}}
+    model = {"name": "multiband_melgan", **QUICK_BANDS, "discriminator_start": 2}
+    recipe = {"model": model, "train": {"batch_size": 2}}
     rated = {**recipe, "train": {"batch_size": 2, "learning_rate": 1e-5}}
     run, steps = tmp_path / "run", []
     for n, given in enumerate((recipe, rated, recipe), 2):
@@ -181,18 +183,17 @@ def test_a_schedule_can_give_way_to_a_constant_rate_in_a_run(sounds, tmp_path):
     assert steps == [(2, True, np.float32(1e-3)), (3, True, np.float32(1e-5)), (4, True, np.float32(1e-3))]
 
 
-def test_other_optimizers_than_the_checkpoint_s_are_refused(sounds, tmp_path):
-    model = train(RECIPE, sounds, tmp_path / "run", steps=1, progress=False).model
+def test_other_optimizers_than_the_checkpoint_s_are_refused(unbroken):
+    model = from_preset(unbroken.preset)
     model.compile(keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.1))
     with pytest.raises(ValueError, match="was saved with other optimizers"):
-        Checkpoints(tmp_path / "run" / "checkpoints", 0, Health()).restore(model)
+        Checkpoints(unbroken.preset.parent / "checkpoints", 0, Health()).restore(model)
 
 
-def test_one_process_at_a_time(sounds, tmp_path):
-    run = tmp_path / "run"
-    train(RECIPE, sounds, run, steps=1, progress=False)
+def test_one_process_at_a_time(unbroken, sounds):
+    run = unbroken.preset.parent
     with run_folder.lock(run), pytest.raises(ValueError, match="another process is training in"):
-        train(RECIPE, sounds, run, steps=2, progress=False)
+        train(RECIPE, sounds, run, steps=18, progress=False)
 
 
 def test_a_users_recipe_is_not_a_run(sounds, tmp_path):
