@@ -1,4 +1,4 @@
-"""What every enhancer does, on small ones: the contract, losses, signals of any length, seeds, export."""
+"""What every enhancer does, on small ones: losses, signals of any length, seeds, export. Contract: test_contracts."""
 
 import io
 import math
@@ -11,7 +11,7 @@ from keras import ops
 from scipy.signal import lfilter
 
 import tf_audio_gan
-from tests.models.contract import run_backends_test, run_gan_test
+from tests.models.exported import check_no_xla, wav
 from tf_audio_gan import SEGAN, SEGANPlus, models
 from tf_audio_gan.backend import Draws
 from tf_audio_gan.generation import write_previews
@@ -41,18 +41,6 @@ def small_model():
 @pytest.fixture(scope="module", name="noisy")
 def some_noisy_speech():
     return np.random.default_rng(1).uniform(-0.5, 0.5, 7000).astype("float32")
-
-
-@pytest.mark.parametrize("name", CASES)
-def test_contract(name, tmp_path):
-    cls, keywords = CASES[name]
-    run_gan_test(cls, keywords, batch_for, tmp_path)
-
-
-@pytest.mark.parametrize("name", CASES)
-def test_backends(name, tmp_path):
-    cls, keywords = CASES[name]
-    run_backends_test(cls, keywords, batch_for, tmp_path, rate=0.001)
 
 
 def test_a_step_sees_windows_as_pre_emphasis_of_the_whole_file_leaves_them(model, noisy):
@@ -224,12 +212,6 @@ def test_previews_are_clean_noisy_and_enhanced(model, tmp_path):
     np.testing.assert_allclose(enhanced, model.enhance(noisy).clip(-1, 1), atol=1e-3)
 
 
-def wav(audio, rate):
-    file = io.BytesIO()
-    soundfile.write(file, audio, rate, format="WAV", subtype="PCM_16")
-    return file.getvalue()
-
-
 def test_without_latents_only_windows_are_asked_for(noisy):
     model = SEGANPlus(**PLUS, no_z=True, skip_merge="sum", head="conv")
     signatures = model.signatures()
@@ -260,8 +242,7 @@ def test_export_answers_windows_and_wav_files_of_any_length(model, noisy, tmp_pa
         np.testing.assert_allclose(found[0, :, 0], model.enhance(sound), atol=1e-4)
     with pytest.raises(tf.errors.InvalidArgumentError, match="sample rate of 16000 Hz"):
         signatures["wav_to_wav"](wav_bytes=tf.constant([wav(noisy, 8000)]))
-    for function in signatures.values():
-        assert "_XlaMustCompile" not in str(function.graph.as_graph_def())
+    check_no_xla(signatures)
 
 
 @pytest.mark.parametrize(
