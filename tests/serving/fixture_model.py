@@ -102,6 +102,29 @@ def slow(offset, x):
     return {"y": x + tf.cast(tf.while_loop(lambda i: i < count, lambda i: [i + 1], [0])[0], x.dtype)}
 
 
+def parsed(inputs):
+    return tf.io.parse_example(inputs, {"x": tf.io.FixedLenFeature([], tf.float32)})["x"]
+
+
+@signature(inputs=spec("string"))
+def cls(offset, inputs):
+    return {"scores": parsed(inputs)[:, None] / 2 + offset}
+
+
+@signature(inputs=spec("string"))
+def labels(offset, inputs):
+    x = parsed(inputs)
+    return {
+        "classes": tf.stack([tf.fill(tf.shape(x), "a"), tf.fill(tf.shape(x), "b")], 1),
+        "scores": tf.stack([x, -x], 1),
+    }
+
+
+@signature(inputs=spec("string"))
+def reg(offset, inputs):
+    return {"outputs": parsed(inputs) / 2 + offset}
+
+
 @signature(seed=spec("int64"))
 def wav(offset, seed):
     def one(value):

@@ -32,8 +32,6 @@ ERRORS = [
     (73, "GET", f"{M}/labels/zzz/metadata", 400, "Unrecognized servable version label"),
     (74, "POST", f"{M}:PREDICT", 400, "Malformed request"),
     (75, "POST", f"{M}:predict?a=b", 400, "Malformed request"),
-    (81, "POST", f"{M}:classify", 400, "No classification inputs found in SignatureDef"),
-    (81, "POST", f"{M}:regress", 400, "No regression inputs found in SignatureDef"),
 ]
 
 

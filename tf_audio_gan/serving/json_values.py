@@ -126,7 +126,7 @@ def walk(value, level, shape, dtype, flat):
 def _leaf(value, dtype):
     if dtype == "string":
         if isinstance(value, dict):
-            return _unbase64(value)
+            return unbase64(value)
         good = isinstance(value, str)
     elif isinstance(value, dict):
         good = False
@@ -141,19 +141,21 @@ def _leaf(value, dtype):
         raise RequestError(f"Conversion of JSON Value: {shown(value)} to type: {name}", "UNIMPLEMENTED")
     if not good:
         raise RequestError(
-            f"JSON Value: {shown(value)} Type: {_json_type(value)} is not of expected type: "
+            f"JSON Value: {shown(value)} Type: {json_type(value)} is not of expected type: "
             f"{CPP_NAMES.get(dtype, dtype)}"
         )
     return to_bytes(value) if dtype == "string" else value
 
 
-def _json_type(value):
+def json_type(value):
+    """A parsed value's type as error messages name it."""
     if value is None or isinstance(value, bool):
         return {None: "Null", True: "True", False: "False"}[value]
     return {dict: "Object", list: "Array", str: "String"}.get(type(value), "Number")
 
 
-def _unbase64(value):
+def unbase64(value):
+    """The bytes of `{"b64": "..."}`; padding may be missing and white space is skipped."""
     if not is_base64(value):
         raise RequestError(f"JSON Value: {shown(value)} not formatted correctly for base64 data")
     data = to_bytes(value["b64"]).translate(None, b" \t\n\v\f\r")

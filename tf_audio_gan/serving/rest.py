@@ -12,7 +12,7 @@ import os
 import time
 import zlib
 
-from tf_audio_gan.serving import json_parse, json_reply, json_request
+from tf_audio_gan.serving import examples, examples_run, json_parse, json_reply, json_request
 from tf_audio_gan.serving.routes import find_route
 from tf_audio_gan.serving.servables import DEFAULT_SIGNATURE
 from tf_audio_gan.serving.status import RequestError
@@ -124,27 +124,17 @@ class RestApp:
                 f"JSON Value: {json_parse.shown(request)} not formatted correctly. 'signature_name' key must be a "
                 "string value."
             )
-        version = self._servables.find(route.name, route.version, route.label)
         if route.verb != "predict":
-            _refuse_examples(version, name or DEFAULT_SIGNATURE, route.verb)
+            given = examples.read_examples(request, route.verb)
+            version = self._servables.find(route.name, route.version, route.label)
+            run = getattr(examples_run, route.verb)
+            return examples.write_results(run(version, name or DEFAULT_SIGNATURE, given))
+        version = self._servables.find(route.name, route.version, route.label)
         wanted = version.input_types(name or DEFAULT_SIGNATURE)
         if not wanted:
             raise RequestError(f"Failed to get input map for signature: {name or 'DEFAULT'}")
         inputs, row = json_request.read_tensors(request, wanted)
         return json_reply.write_reply(version.run(name or DEFAULT_SIGNATURE, inputs), row)
-
-
-def _refuse_examples(version, name, verb):
-    """Answer classify and regress requests: this server's models have signatures for predict only."""
-    if name not in version.signatures:
-        raise RequestError(f"No signature was found with the name: {name}")
-    signature = version.signatures[name]
-    if len(signature.inputs) != 1:
-        raise RequestError("Expected one input Tensor.")
-    if "inputs" not in signature.inputs:
-        kind = {"classify": "classification", "regress": "regression"}[verb]
-        raise RequestError(f"No {kind} inputs found in SignatureDef: {signature}")
-    raise RequestError(f"this server answers no {verb} requests; TensorFlow Serving does", "UNIMPLEMENTED")
 
 
 def _timely(deadline, function, *arguments):
