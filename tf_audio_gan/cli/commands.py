@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import tf_audio_gan
-from tf_audio_gan.cli import converting, enhancing, evaluating, judging, listening, vocoding, zoo
+from tf_audio_gan.cli import converting, enhancing, evaluating, judging, listening, serving, vocoding, zoo
 from tf_audio_gan.cli.common import Preset, load_keras, quoted, say_skipped
 
 app = typer.Typer(
@@ -155,19 +155,7 @@ def export(
     print(made if format != "saved_model" else f"{made}\nserve it: tf-audio-gan serve {quoted(out)}")
 
 
-@app.command()
-def serve(
-    models: Annotated[list[str], typer.Argument(metavar="DIR...", help="Base folders made by export; or NAME=DIR.")],
-    rest_port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the REST API; 0: any free one.")] = 8501,
-    host: Annotated[str, typer.Option(help="Address to listen on; there is no authentication.")] = "127.0.0.1",
-):
-    """Answer REST requests for exported models as TensorFlow Serving does."""
-    load_keras(tensorflow_for="servers of exported models")
-    from tf_audio_gan.serving.exports import models_from_paths
-    from tf_audio_gan.serving.server import Server
-
-    folders = models_from_paths(models)
-    Server(folders, host=host, port=rest_port).run(ready=lambda server: _say_served(server, folders))
+app.command()(serving.serve)
 
 
 @app.command()
@@ -180,10 +168,3 @@ def demo(
     from tf_audio_gan.cli.demo import run_demo
 
     run_demo(out, minutes)
-
-
-def _say_served(server, folders):
-    for name, folder in folders.items():
-        print(f"serving {folder} at {server.url}/v1/models/{name}")
-    example = '{"signature_name": "from_seed", "instances": [0]}'
-    print(f"try: curl -d '{example}' {server.url}/v1/models/{next(iter(folders))}:predict", flush=True)

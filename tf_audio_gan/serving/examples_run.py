@@ -9,7 +9,7 @@ def classify(version, name, examples, **run):
     """Classify examples.
 
     Args:
-        version: `servables.Version`.
+        version: `version.Version`.
         name: str, a signature with the input `inputs` and the outputs `classes` and `scores`, or one of them.
         examples: list of bytes, serialized `tf.Example`s.
         run: keywords of `version.run`.

@@ -58,10 +58,7 @@ def find_versions(base):
     base = Path(base)
     if not base.is_dir():
         raise ValueError(f"{base} is not a folder; a model is a folder with <integer>/saved_model.pb in it; {REMEDY}")
-    found = {}
-    for child in sorted(base.iterdir()):
-        if re.fullmatch("[0-9]{1,19}", child.name) and int(child.name) < 2**63 and child.is_dir():
-            found.setdefault(int(child.name), child)
+    found = _numbered(base)
     if not found and (base / "saved_model.pb").exists():
         raise ValueError(
             f"{base} is a SavedModel, not the folder of its versions: give its parent, {base.resolve().parent}, and "
@@ -76,3 +73,16 @@ def find_versions(base):
         if not (path / "saved_model.pb").is_file():
             raise ValueError(f"{path} has no saved_model.pb, so this version is not complete; {REMEDY}")
     return dict(sorted(found.items(), reverse=True))
+
+
+def complete_versions(base):
+    """The versions under a base folder that have a `saved_model.pb`, as `find_versions`; OSError if it is gone."""
+    return {number: path for number, path in _numbered(Path(base)).items() if (path / "saved_model.pb").is_file()}
+
+
+def _numbered(base):
+    found = {}
+    for child in sorted(base.iterdir()):
+        if re.fullmatch("[0-9]{1,19}", child.name) and int(child.name) < 2**63 and child.is_dir():
+            found.setdefault(int(child.name), child)
+    return found

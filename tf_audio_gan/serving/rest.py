@@ -36,12 +36,14 @@ class RestApp:
 
     Args:
         servables: `servables.Servables`.
-        timeout_ms: a request that has waited longer than this for a thread is not run any more.
+        timeout_ms: a body has to come within it, and a request that has waited longer for a thread is not run.
         max_body_mb: largest request body in MiB, also after inflating.
         cors: bool, send the headers that let pages of other origins read the replies.
+        metrics: `metrics.Metrics`.
+        metrics_path: str, where they are answered, or None for nowhere.
     """
 
-    def __init__(self, servables, *, timeout_ms, max_body_mb, cors):
+    def __init__(self, servables, *, timeout_ms, max_body_mb, cors, metrics, metrics_path=None):
         self._servables = servables
         self._timeout = timeout_ms / 1000
         self._max_body_mb = max_body_mb
@@ -49,6 +51,7 @@ class RestApp:
         self._cors = CORS_HEADERS if cors else []
         self._pool = concurrent.futures.ThreadPoolExecutor(min(32, 4 * (os.cpu_count() or 1)), "predict")
         self._waiting = 0
+        self._metrics, self._metrics_path = metrics, metrics_path
 
     def close(self):
         """Let the threads end once they have nothing left to do."""
@@ -61,6 +64,9 @@ class RestApp:
         target = scope["raw_path"].decode("latin-1")
         if scope["query_string"]:
             target += "?" + scope["query_string"].decode("latin-1")
+        if self._metrics_path and target.partition("?")[0] == self._metrics_path:
+            await self._send_metrics(send, target)
+            return
         if not target.lower().startswith("/v1/"):
             await _send(send, 404, NOT_FOUND_PAGE, [(b"content-type", b"text/html")])
             return
@@ -71,40 +77,80 @@ class RestApp:
             await _send(send, 200 if known else 400, b"", self._cors)
             return
         try:
-            status, reply = await self._reply(scope["method"], target, headers, receive)
+            status, reply = await self._timed_reply(scope["method"], target, headers, receive)
         except ConnectionError:
             return
-        closing = [(b"connection", b"close")] if status == 413 else []
+        closing = [(b"connection", b"close")] if status in (408, 413) else []
         await _send(send, status, reply, [(b"content-type", b"application/json"), *self._cors, *closing])
 
-    async def _reply(self, method, target, headers, receive):
-        """(HTTP status, body) of a request below /v1/."""
+    async def _send_metrics(self, send, target):
+        known = target == self._metrics_path
+        body = (
+            self._metrics.text() if known else _error_body(f"Unexpected path: {target}. Should be {self._metrics_path}")
+        )
+        await _send(send, 200 if known else 400, body, [(b"content-type", b"text/plain"), *self._cors])
+
+    async def _timed_reply(self, method, target, headers, receive):
+        """As `_reply`, noted in the metrics where the request has a route."""
+        started = time.perf_counter()
+        body = await self._body(method, headers, receive)
+        if isinstance(body, tuple):
+            return body
         try:
-            body = await read_body(receive, headers, self._max_body) if method == "POST" else b""
             route = find_route(method, target)
-            if method == "GET":
-                return 200, self._describe(route)
-            return 200, await self._in_thread(
-                self._infer, route, body, b"gzip" in headers.get(b"content-encoding", b"")
-            )
         except RequestError as error:
             return error.http_status, _error_body(error.message)
+        status, code, reply = await self._reply(route, body, b"gzip" in headers.get(b"content-encoding", b""))
+        self._metrics.count("request_count", {"model_name": route.name, "status": code})
+        if code == "OK" and method == "POST":
+            labels = {"model_name": route.name, "API": route.verb, "entrypoint": "REST"}
+            self._metrics.observe("request_latency", labels, 1e6 * (time.perf_counter() - started))
+        return status, reply
+
+    async def _body(self, method, headers, receive):
+        """The body, or the reply to one that is too large."""
+        if method != "POST":
+            return b""
+        try:
+            return await asyncio.wait_for(read_body(receive, headers, self._max_body), self._timeout)
+        except TimeoutError:
+            return 408, _error_body(f"The request body did not come within this server's {self._timeout:g} s")
         except BodyTooLarge:
-            return 413, _error_body(f"The request body is larger than this server's limit of {self._max_body_mb} MiB")
-        except ConnectionError:
-            raise
+            return self._too_large()
+
+    def _too_large(self):
+        return 413, _error_body(f"The request body is larger than this server's limit of {self._max_body_mb} MiB")
+
+    async def _reply(self, route, body, is_gzip):
+        """(HTTP status, name of the status code, body) of a request with a route."""
+        try:
+            if route.verb in ("status", "metadata"):
+                return 200, "OK", self._describe(route)
+            return 200, "OK", await self._in_thread(self._infer, route, body, is_gzip)
+        except RequestError as error:
+            return error.http_status, error.code, _error_body(error.message)
+        except BodyTooLarge:
+            status, reply = self._too_large()
+            return status, "RESOURCE_EXHAUSTED", reply
         except RecursionError:
-            return 400, _error_body("JSON Parse error: The document is nested too deeply.")
+            return 400, "INVALID_ARGUMENT", _error_body("JSON Parse error: The document is nested too deeply.")
         except Exception as error:
-            log.exception("%s %s failed", method, target)
-            return 500, _error_body(f"{type(error).__name__}: {error}")
+            log.exception("%s failed", route)
+            return 500, "INTERNAL", _error_body(f"{type(error).__name__}: {error}")
 
     def _describe(self, route):
-        if route.verb == "metadata":
-            found = self._servables.metadata(route.name, route.version, route.label)
-        else:
-            found = self._servables.status(route.name, route.version)
-        return json.dumps(found).encode()
+        if route.verb != "metadata":
+            return json.dumps({"model_version_status": self._states(route)}).encode()
+        with self._servables.use(route.name, route.version, route.label) as version:
+            spec = {"name": route.name, "signature_name": "", "version": str(version.number)}
+            signatures = {"signature_def": {"signature_def": version.described}}
+            return json.dumps({"model_spec": spec, "metadata": signatures}).encode()
+
+    def _states(self, route):
+        return [
+            {"version": str(number), "state": state, "status": {"error_code": code, "error_message": message}}
+            for number, state, code, message in self._servables.states(route.name, route.version)
+        ]
 
     async def _in_thread(self, function, *arguments):
         if self._waiting >= MAX_WAITING:
@@ -124,17 +170,22 @@ class RestApp:
                 f"JSON Value: {json_parse.shown(request)} not formatted correctly. 'signature_name' key must be a "
                 "string value."
             )
-        if route.verb != "predict":
-            given = examples.read_examples(request, route.verb)
-            version = self._servables.find(route.name, route.version, route.label)
+        given = None if route.verb == "predict" else examples.read_examples(request, route.verb)
+        with self._servables.use(route.name, route.version, route.label) as version:
+            if given is None:
+                return _predict(version, name, request)
             run = getattr(examples_run, route.verb)
+            self._metrics.observe("request_example_counts", {"model_name": route.name}, len(given))
+            self._metrics.count("request_example_count_total", {"model_name": route.name}, len(given))
             return examples.write_results(run(version, name or DEFAULT_SIGNATURE, given))
-        version = self._servables.find(route.name, route.version, route.label)
-        wanted = version.input_types(name or DEFAULT_SIGNATURE)
-        if not wanted:
-            raise RequestError(f"Failed to get input map for signature: {name or 'DEFAULT'}")
-        inputs, row = json_request.read_tensors(request, wanted)
-        return json_reply.write_reply(version.run(name or DEFAULT_SIGNATURE, inputs), row)
+
+
+def _predict(version, name, request):
+    wanted = version.input_types(name or DEFAULT_SIGNATURE)
+    if not wanted:
+        raise RequestError(f"Failed to get input map for signature: {name or 'DEFAULT'}")
+    inputs, row = json_request.read_tensors(request, wanted)
+    return json_reply.write_reply(version.run(name or DEFAULT_SIGNATURE, inputs), row)
 
 
 def _timely(deadline, function, *arguments):

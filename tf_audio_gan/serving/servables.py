@@ -1,149 +1,199 @@
-"""Loaded models: which versions there are, what they state about themselves, and running them.
+"""All models of a server: which versions are served, found anew while serving, and exchanged without a failed request.
 
-A version runs in a graph session with its own feeds and fetches, as in TensorFlow Serving: tensors are not checked
-against the declared shapes, errors are those of the operations, and a run that takes too long is cancelled.
+A new version is loaded and warmed up beside the old one, then takes its place in one step; the old one is freed once
+the last request that began on it has ended.
 """
 
 import contextlib
 import logging
+import threading
+import time
 
-import tensorflow as tf
-from tensorflow.core.protobuf import config_pb2
+from tf_audio_gan.serving.configuration import ConfigError
+from tf_audio_gan.serving.exports import complete_versions, find_versions
+from tf_audio_gan.serving.status import RequestError
+from tf_audio_gan.serving.version import DEFAULT_SIGNATURE, Version
 
-from tf_audio_gan.serving.exports import find_versions
-from tf_audio_gan.serving.status import NAMES, RequestError
-from tf_audio_gan.serving.warmup import warm_up
-
-DEFAULT_SIGNATURE = "serving_default"
+RETRIES = 5
+RETRY_SECONDS = 60
+__all__ = ["DEFAULT_SIGNATURE", "Servables"]
 log = logging.getLogger(__name__)
 
 
-class Version:
-    """One version of a model, loaded, warmed up and ready to run.
-
-    Args:
-        number: int, the version.
-        path: folder of the SavedModel.
-        timeout_ms: a run that takes longer ends with DEADLINE_EXCEEDED.
-
-    Raises:
-        ValueError: the SavedModel does not load, or a warm-up record fails.
-    """
-
-    def __init__(self, number, path, timeout_ms):
-        self.number = number
-        self.path = path
-        options = tf.compat.v1.ConfigProto()
-        options.gpu_options.allow_growth = True
-        self._session = tf.compat.v1.Session(graph=tf.Graph(), config=options)
-        try:
-            with _quiet():  # from a word about the loader's age; it is the one that feeds and fetches by name
-                meta_graph = tf.compat.v1.saved_model.loader.load(self._session, ["serve"], str(path))
-            self.signatures = dict(meta_graph.signature_def)
-            self.described = {name: _message_dict(signature) for name, signature in self.signatures.items()}
-            self._calls = {
-                name: self._make_call(signature, timeout_ms)
-                for name, signature in self.signatures.items()
-                if signature.inputs
-            }
-            warm_up(self)
-        except (tf.errors.OpError, OSError, RuntimeError, RequestError) as error:
-            self.close()
-            raise ValueError(f"version {number} does not load from {path}: {error}; export it again") from error
-        except BaseException:
-            self.close()
-            raise
-
-    def _make_call(self, signature, timeout_ms):
-        """The session's function of the inputs' values, in the order of their names."""
-        options = config_pb2.CallableOptions()
-        options.feed.extend(signature.inputs[name].name for name in sorted(signature.inputs))
-        options.fetch.extend(sorted({output.name for output in signature.outputs.values()}))
-        options.run_options.timeout_in_ms = timeout_ms
-        return self._session._make_callable_from_options(options)
-
-    def signature(self, name):
-        """The SignatureDef called `name`, or RequestError with the words of the REST interface."""
-        if name not in self.signatures:
-            raise RequestError(f'Serving signature name: "{name}" not found in signature def')
-        return self.signatures[name]
-
-    def input_types(self, name):
-        """Input name -> dtype name of a signature; RequestError as `signature`."""
-        return {key: tf.as_dtype(info.dtype).name for key, info in self.signature(name).inputs.items()}
-
-    def run(self, signature_name, inputs):
-        """Run a signature.
-
-        Args:
-            signature_name: str, a signature with at least one input.
-            inputs: dict, input name -> array of the declared type, exactly the signature's inputs.
-
-        Returns:
-            dict, output name -> array; strings are object arrays of bytes.
-
-        Raises:
-            RequestError: an operation failed, or the time ran out (DEADLINE_EXCEEDED).
-        """
-        signature = self.signature(signature_name)
-        try:
-            values = self._calls[signature_name](*(inputs[name] for name in sorted(inputs)))
-        except tf.errors.OpError as error:
-            raise RequestError(error.message, NAMES.get(error.error_code, "UNKNOWN")) from error
-        fetched = dict(zip(sorted({output.name for output in signature.outputs.values()}), values, strict=True))
-        return {name: fetched[output.name] for name, output in signature.outputs.items()}
-
-    def close(self):
-        """Free the session; the version cannot run any more."""
-        self._session.close()
-
-
-@contextlib.contextmanager
-def _quiet():
-    logger = tf.get_logger()
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
-
-
 class Servables:
-    """All models of a server.
+    """The versions served, by model and number.
 
     Args:
-        models: dict, model name -> base folder.
-        versions: "latest" serves the highest version of each model, "all" every one.
-        version_labels: dict, model name -> dict of label -> version number, or None.
+        configs: list of `configuration.ModelConfig`.
         timeout_ms: limit of one run in milliseconds.
+        batcher: see `version.Version`.
+        metrics: see `version.Version`.
 
     Raises:
         ValueError: a model does not load, or a label names a version that is not served.
     """
 
-    def __init__(self, models, versions="latest", version_labels=None, timeout_ms=30000):
-        if versions not in ("latest", "all"):
-            raise ValueError(f"versions is 'latest' or 'all', received {versions!r}")
-        self._models = {}
-        self._labels = version_labels or {}
-        try:
-            for name, base in models.items():
-                self._models[name] = _load(name, find_versions(base), versions, timeout_ms)
-            self._check_labels()
-        except BaseException:
-            self.close()
-            raise
+    def __init__(self, configs, *, timeout_ms=30000, batcher=None, metrics=None):
+        self._load_with = {"timeout_ms": timeout_ms, "batcher": batcher, "metrics": metrics}
+        self._lock = threading.RLock()  # held for a moment: the maps below change only under it
+        self._changing = threading.Lock()  # held while versions load: one change at a time
+        self._configs, self._served = {}, {}  # by name; name -> number -> Version
+        self._states = {}  # name -> number -> (state, status code, message)
+        self._failures = {}  # (name, number) -> (count, when to try again)
+        self._missing = set()
+        self._closed = False
+        self.reload(configs)
 
-    def _check_labels(self):
-        for name, labels in self._labels.items():
-            for label, number in labels.items():
-                served = sorted(self._models.get(name, {}))
-                if number not in served:
-                    raise ValueError(
-                        f"label {label!r} of model {name!r} must name a version that is served, {served}; received "
-                        f"{number!r}; versions='all' serves every version"
-                    )
+    def reload(self, configs):
+        """Serve these models and no others; nothing changes unless all of them can be served.
+
+        Args:
+            configs: list of `configuration.ModelConfig`.
+
+        Raises:
+            ValueError: a model does not load, or a label names a version that is not served.
+        """
+        with self._changing:
+            served, fresh = {}, []
+            try:
+                for config in configs:
+                    served[config.name] = self._versions(config, fresh)
+                    _check_labels(config, served[config.name])
+            except BaseException:
+                for version in fresh:
+                    version.close()
+                raise
+            if not self._swap(configs, served):
+                for version in fresh:
+                    version.close()
+                return
+            self._note(served)
+
+    def _swap(self, configs, served):
+        """Serve these from now on, and free what is not among them; False if the server has ended meanwhile."""
+        with self._lock:
+            if self._closed:
+                return False
+            before, self._served = self._served, served
+            self._configs = {config.name: config for config in configs}
+        kept = {id(version) for versions in served.values() for version in versions.values()}
+        for name, versions in before.items():
+            for number, version in versions.items():
+                if id(version) not in kept:
+                    self._retire(name, version, ended=number not in served.get(name, {}))
+        return True
+
+    def _versions(self, config, fresh):
+        """Number -> Version of one model: those at hand, and new ones, which are appended to `fresh` too."""
+        known = config.name in self._served  # then a version that is being written does not stand in the way
+        paths = complete_versions(config.base) if known and config.base.is_dir() else find_versions(config.base)
+        numbers = config.wanted(paths)
+        if not numbers:
+            raise ConfigError(
+                f"model {config.name}: {config.base} has the versions {list(paths)}, none of which is to be served "
+                f"(specific: {list(config.specific)})"
+            )
+        at_hand = self._served.get(config.name, {})
+        found = {}
+        for number in numbers:
+            version = at_hand.get(number)
+            if version is None or version.path != paths[number]:
+                version = self._loaded(config.name, number, paths[number])
+                fresh.append(version)
+            found[number] = version
+        return found
+
+    def _loaded(self, name, number, path):
+        log.info("loading %s version %d from %s", name, number, path)
+        return Version(number, path, model=name, **self._load_with)
+
+    def _note(self, served):
+        with self._lock:
+            for name, versions in served.items():
+                for number in versions:
+                    self._states.setdefault(name, {})[number] = ("AVAILABLE", "OK", "")
+
+    def poll(self):
+        """Look for new and vanished versions of every model; what does not load is tried again later."""
+        with self._changing:
+            for config in list(self._configs.values()):
+                paths = self._look(config)
+                if paths is not None:
+                    self._follow(config, paths)
+
+    def _follow(self, config, paths):
+        """Bring up what is wanted of the versions found; then free the rest, but never the last one that answers."""
+        wanted = set(config.wanted(paths))
+        for number in sorted(wanted - self._served.get(config.name, {}).keys()):
+            self._try(config.name, number, paths[number])
+        served = self._served.get(config.name, {})
+        if wanted and not served.keys() & wanted:
+            return
+        for number in served.keys() - wanted:
+            with self._lock:
+                version = served.pop(number, None)
+            if version:
+                self._retire(config.name, version, ended=True)
+
+    def _look(self, config):
+        try:
+            paths = complete_versions(config.base)
+        except OSError as error:
+            if config.name not in self._missing:
+                log.error("model %s goes on as it is: %s", config.name, error)
+            self._missing.add(config.name)
+            return None
+        self._missing.discard(config.name)
+        return paths
+
+    def _try(self, name, number, path):
+        """Load one version found by a poll and serve it, or note why not and when to try again."""
+        count, after = self._failures.get((name, number), (0, 0))
+        if count > RETRIES or time.monotonic() < after:
+            return
+        self._set_state(name, number, "LOADING")
+        try:
+            version = self._loaded(name, number, path)
+        except Exception as error:
+            log.error("%s", error)
+            self._failures[name, number] = (count + 1, time.monotonic() + RETRY_SECONDS)
+            self._set_state(name, number, "END", "INVALID_ARGUMENT", str(error))
+            return
+        self._failures.pop((name, number), None)
+        with self._lock:
+            if self._closed:
+                version.close()
+                return
+            self._served[name][number] = version
+        self._set_state(name, number, "AVAILABLE")
+
+    def _set_state(self, name, number, state, code="OK", message=""):
+        with self._lock:
+            self._states.setdefault(name, {})[number] = (state, code, message)
+
+    def _retire(self, name, version, ended):
+        if ended:
+            self._set_state(name, version.number, "END")
+        with self._lock:
+            version.retired = True
+            idle = not version.uses
+        if idle:
+            version.close()
+
+    @contextlib.contextmanager
+    def use(self, name, number=None, label=None):
+        """Hold the version that a request asks for, so that it is not freed meanwhile; as `find`."""
+        with self._lock:
+            version = self.find(name, number, label)
+            version.uses += 1
+        try:
+            yield version
+        finally:
+            with self._lock:
+                version.uses -= 1
+                idle = version.retired and not version.uses
+            if idle:
+                version.close()
 
     def find(self, name, number=None, label=None):
         """The version that a request asks for; without number and label, the highest.
@@ -152,69 +202,50 @@ class Servables:
             RequestError: NOT_FOUND for a model or number, INVALID_ARGUMENT for a label, that is not served.
         """
         if label is not None:
-            number = self._labels.get(name, {}).get(label)
+            config = self._configs.get(name)
+            number = config.labels.get(label) if config else None
             if number is None:
                 raise RequestError(f"Unrecognized servable version label: {label}")
-        served = self._models.get(name, {})
-        if not served or (number is not None and number not in served):
+        served = self._served.get(name, {})
+        version = served.get(max(served, default=None) if number is None else number)
+        if version is None:
             wanted = f"Latest({name})" if number is None else f"Specific({name}, {number})"
             raise RequestError(f"Servable not found for request: {wanted}", "NOT_FOUND")
-        return served[max(served) if number is None else number]
+        return version
 
-    def status(self, name, number=None):
-        """What a status request is answered: every version of a model, newest first, or one of them.
+    def states(self, name, number=None):
+        """What became of every version of a model, or of one.
+
+        Returns:
+            list of (number, state, name of the status code, message), newest first.
 
         Raises:
             RequestError: NOT_FOUND.
         """
-        served = self._models.get(name, {})
-        if not served:
+        with self._lock:
+            states = dict(self._states.get(name, {}))
+        if not states:
             raise RequestError(f"Could not find any versions of model {name}", "NOT_FOUND")
-        if number is not None and number not in served:
+        if number is not None and number not in states:
             raise RequestError(f"Could not find version {number} of model {name}", "NOT_FOUND")
-        numbers = [number] if number is not None else sorted(served, reverse=True)
-        state = {"state": "AVAILABLE", "status": {"error_code": "OK", "error_message": ""}}
-        return {"model_version_status": [{"version": str(number), **state} for number in numbers]}
-
-    def metadata(self, name, number=None, label=None):
-        """What a metadata request is answered: every signature of one version, as the SavedModel states it.
-
-        Raises:
-            RequestError: as `find`.
-        """
-        version = self.find(name, number, label)
-        return {
-            "model_spec": {"name": name, "signature_name": "", "version": str(version.number)},
-            "metadata": {"signature_def": {"signature_def": version.described}},
-        }
+        return [(n, *states[n]) for n in ([number] if number is not None else sorted(states, reverse=True))]
 
     def close(self):
-        """Free every version."""
-        for served in self._models.values():
-            for version in served.values():
+        """Free every version; runs that have not ended are cancelled."""
+        with self._lock:
+            self._closed = True
+            served, self._served, self._configs = self._served, {}, {}
+        for versions in served.values():
+            for version in versions.values():
                 version.close()
 
 
-def _load(name, paths, versions, timeout_ms):
-    numbers = list(paths)[:1] if versions == "latest" else list(paths)
-    served = {}
-    try:
-        for number in numbers:
-            log.info("loading %s version %d from %s", name, number, paths[number])
-            served[number] = Version(number, paths[number], timeout_ms)
-    except BaseException:
-        for version in served.values():
-            version.close()
-        raise
-    return served
-
-
-def _message_dict(message):
-    """A protobuf message as a dict with every field, also those at their default value."""
-    from google.protobuf import json_format
-
-    keywords = {"preserving_proto_field_name": True}
-    try:
-        return json_format.MessageToDict(message, always_print_fields_with_no_presence=True, **keywords)
-    except TypeError:  # protobuf before 5.26, which TensorFlow 2.17 has
-        return json_format.MessageToDict(message, including_default_value_fields=True, **keywords)
+def _check_labels(config, served):
+    for label, number in config.labels.items():
+        if number not in served:
+            raise ConfigError(
+                f"label {label!r} of model {config.name!r} must name a version that is served, {sorted(served)}; "
+                f"received {number!r}, which is not currently available for inference; serve every version by "
+                "versions='all', or by the policy 'all' in the configuration file",
+                "FAILED_PRECONDITION",
+            )

@@ -1,4 +1,4 @@
-"""The embedded server: TensorFlow Serving's REST interface in one Python process.
+"""The embedded server: TensorFlow Serving's REST and gRPC interfaces in one Python process.
 
     with Server({"drums": "exports/drums"}, port=0) as server:
         wav = Client(server.url, model="drums").generate(seed=1)[0]
@@ -8,31 +8,43 @@ that others can reach.
 """
 
 import contextlib
-import ipaddress
 import logging
 import signal
-import socket
 import threading
 
+from tf_audio_gan.serving.batching import Batcher, read_batching_parameters
+from tf_audio_gan.serving.configuration import configs_from_arguments, read_model_config_file
 from tf_audio_gan.serving.exports import check_models
+from tf_audio_gan.serving.messages import read_text_file
+from tf_audio_gan.serving.metrics import Metrics
+from tf_audio_gan.serving.polling import Poller
+from tf_audio_gan.serving.ports import is_loopback, take_port
 
+MAX_CONNECTIONS = 1000
+METRICS_PATH = "/monitoring/prometheus/metrics"
 log = logging.getLogger(__name__)
 
 
 class Server:
-    """Loads models and answers REST requests for them, until stopped.
+    """Loads models and answers REST and gRPC requests for them, until stopped.
 
     As a context manager it serves from a thread; `run` serves until Ctrl-C or SIGTERM.
 
     Args:
-        models: dict, model name -> base folder with `<integer>/saved_model.pb`.
+        models: dict, model name -> base folder with `<integer>/saved_model.pb`; or None with `model_config_file`.
         host: address to listen on.
-        port: TCP port; 0 takes any free one, then read `port`.
+        port: TCP port of REST; 0 takes any free one, then read `port`.
+        grpc_port: TCP port of gRPC; 0 takes any free one, then read `grpc_port`; None answers no gRPC.
         versions: "latest" serves the highest version of each model, "all" every one.
         version_labels: dict, model name -> dict of label -> version number, or None.
         cors: bool, let pages of other origins read the replies.
         timeout_ms: limit of one prediction in milliseconds; past it the reply is 504.
         max_body_mb: largest request body in MiB; past it the reply is 413.
+        model_config_file: path of a text protocol buffer of ModelServerConfig, in place of the first three arguments.
+        model_config_file_poll_seconds: how often that file is read again; 0 is never.
+        poll_seconds: how often new versions are looked for; 0 is never.
+        batching_parameters_file: path of a text protocol buffer of BatchingParameters; None runs each request alone.
+        monitoring_config_file: path of a text protocol buffer of MonitoringConfig; None answers no metrics.
 
     Raises:
         ValueError: there is no such model or no version of it, or an argument is out of range.
@@ -41,25 +53,41 @@ class Server:
 
     def __init__(
         self,
-        models,
+        models=None,
         *,
         host="127.0.0.1",
         port=8501,
+        grpc_port=None,
         versions="latest",
         version_labels=None,
         cors=False,
         timeout_ms=30000,
         max_body_mb=100,
+        model_config_file=None,
+        model_config_file_poll_seconds=0,
+        poll_seconds=1,
+        batching_parameters_file=None,
+        monitoring_config_file=None,
     ):
         _require_serve_extra()
         if timeout_ms <= 0 or max_body_mb <= 0:
             raise ValueError(f"timeout_ms and max_body_mb are above 0, received {timeout_ms} and {max_body_mb}")
-        if not 0 <= port < 65536:
-            raise ValueError(f"port is between 0 (any free one) and 65535, received {port}")
-        check_models(models)
+        for number in (port, grpc_port or 0):
+            if not 0 <= number < 65536:
+                raise ValueError(f"port is between 0 (any free one) and 65535, received {number}")
+        if (model_config_file is None) == (models is None):
+            raise ValueError("give either models or model_config_file, received both or neither")
+        if models is not None:
+            check_models(models)
+            configs = configs_from_arguments(models, versions, version_labels)
+        self._config_file = model_config_file
+        self._read_configs = (lambda: configs) if models is not None else self._read_file
+        self._polls = {"versions": poll_seconds, "configuration": model_config_file_poll_seconds}
+        self._batching = batching_parameters_file and read_batching_parameters(batching_parameters_file)
         self.host = host
         self.port = port
-        self._load = {"models": models, "versions": versions, "version_labels": version_labels}
+        self.grpc_port = grpc_port
+        self._metrics_path = monitoring_config_file and _metrics_path(monitoring_config_file)
         self._limits = {"timeout_ms": timeout_ms, "max_body_mb": max_body_mb, "cors": cors}
         self._stack = None
 
@@ -79,11 +107,11 @@ class Server:
         if self._stack is not None:
             raise RuntimeError(f"this server is running already, at {self.url}")
         with contextlib.ExitStack() as stack:
-            listener = stack.enter_context(_take_port(self.host, self.port))
+            listener = stack.enter_context(take_port(self.host, self.port))
             self._serve(listener, stack)
             self.port = listener.getsockname()[1]
             self._stack = stack.pop_all()
-        if not _is_loopback(self.host):
+        if not is_loopback(self.host):
             log.warning("serving on %s without authentication: whoever reaches this port can use it", self.host)
 
     def _serve(self, listener, stack):
@@ -93,8 +121,16 @@ class Server:
         from tf_audio_gan.serving.servables import Servables
 
         timeout_ms = self._limits["timeout_ms"]
-        self._servables = stack.enter_context(contextlib.closing(Servables(**self._load, timeout_ms=timeout_ms)))
-        app = stack.enter_context(contextlib.closing(RestApp(self._servables, **self._limits)))
+        self._configs = self._read_configs()
+        metrics = Metrics()
+        batcher = Batcher(self._batching, metrics) if self._batching else None
+        if batcher:
+            stack.enter_context(contextlib.closing(batcher))
+        servables = Servables(self._configs, timeout_ms=timeout_ms, batcher=batcher, metrics=metrics)
+        self._servables = stack.enter_context(contextlib.closing(servables))
+        app = RestApp(servables, metrics=metrics, metrics_path=self._metrics_path, **self._limits)
+        stack.enter_context(contextlib.closing(app))
+        grpc = self._grpc_server(metrics)
         config = uvicorn.Config(
             app,
             loop="asyncio",
@@ -105,20 +141,56 @@ class Server:
             access_log=False,
             server_header=False,
             timeout_keep_alive=60,
+            limit_concurrency=MAX_CONNECTIONS,
             timeout_graceful_shutdown=timeout_ms // 1000 + 1,
         )
+        self._poll(stack)
         self._uvicorn = uvicorn.Server(config)
         thread = threading.Thread(target=self._uvicorn.run, args=([listener],), name="rest", daemon=True)
         thread.start()
-        stack.callback(self._end, thread)
+        stack.callback(self._end, thread, grpc)
         while not self._uvicorn.started:
             thread.join(0.01)
             if not thread.is_alive():
                 raise OSError(f"cannot listen on {self.host} port {self.port}; is another server starting there?")
+        if grpc:
+            grpc.start()
+            self.grpc_port = grpc.port
 
-    def _end(self, thread):
+    def _grpc_server(self, metrics):
+        if self.grpc_port is None:
+            return None
+        from tf_audio_gan.serving.grpc_server import GrpcServer
+
+        size = self._limits["max_body_mb"]
+        return GrpcServer(self._servables, host=self.host, port=self.grpc_port, max_message_mb=size, metrics=metrics)
+
+    def _poll(self, stack):
+        """Look for new versions, and at the configuration file, from threads of their own."""
+        functions = {"versions": self._servables.poll, "configuration": self._reload_file}
+        for name, seconds in self._polls.items():
+            if seconds > 0 and (name == "versions" or self._config_file is not None):
+                stack.enter_context(contextlib.closing(Poller(functions[name], seconds, f"poll-{name}")))
+
+    def _read_file(self):
+        return read_model_config_file(self._config_file)
+
+    def _reload_file(self):
+        configs = self._read_file()
+        if configs != self._configs:
+            self._servables.reload(configs)
+            self._configs = configs
+
+    def _end(self, thread, grpc):
+        """Accept nothing new, let what has begun end in its time, cancel what does not."""
         self._uvicorn.should_exit = True
+        stopped = grpc.stop(self._limits["timeout_ms"] / 1000 + 1) if grpc else None
         thread.join()
+        if grpc:
+            stopped.wait()
+        self._servables.close()
+        if grpc:
+            grpc.close()
 
     def stop(self):
         """Stop accepting, finish what has begun, free the models; nothing happens if it is not running."""
@@ -166,6 +238,14 @@ def _handling_signals(handler):
             signal.signal(number, previous)
 
 
+def _metrics_path(file):
+    """Path of the metrics by a MonitoringConfig file, or None where they are not enabled."""
+    config = read_text_file(file, "MonitoringConfig").prometheus_config
+    if config.enable and config.path and not config.path.startswith("/"):
+        raise ValueError(f"{file}: the path of the metrics begins with '/', received {config.path!r}")
+    return (config.path or METRICS_PATH) if config.enable else None
+
+
 def _require_serve_extra():
     try:
         import orjson  # noqa: F401
@@ -174,31 +254,3 @@ def _require_serve_extra():
         raise ImportError(
             f"{error.name} is not installed; the server needs: pip install 'tf-audio-gan[serve]'"
         ) from error
-
-
-def _take_port(host, port):
-    """A bound socket that does not listen yet, so that nobody is answered before the models are loaded."""
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listener = socket.socket(family, kind, protocol)
-    except (OSError, OverflowError) as error:
-        raise OSError(f"cannot listen on host {host!r}, port {port!r}: {error}") from error
-    try:
-        if hasattr(socket, "SO_EXCLUSIVEADDRUSE"):  # Windows, where SO_REUSEADDR would share the port
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
-        else:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-    except OSError as error:
-        listener.close()
-        raise OSError(
-            error.errno, f"cannot listen on {host} port {port}: {error.strerror}; choose another port, or 0 for any"
-        ) from error
-    return listener
-
-
-def _is_loopback(host):
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -11,14 +11,17 @@ def warm_up(version):
     """Run a version's warm-up records.
 
     Args:
-        version: `servables.Version`.
+        version: `version.Version`.
+
+    Returns:
+        int, how many records there are.
 
     Raises:
         RequestError: the file cannot be read or a record fails, with the record's place in the file.
     """
     path = version.path / FILE
     if not path.exists():
-        return
+        return 0
     from google.protobuf import message
 
     log_class = prediction_log()
@@ -31,6 +34,7 @@ def warm_up(version):
             count += 1
     except (RequestError, tf.errors.OpError, message.DecodeError, ValueError, TypeError) as error:
         raise RequestError(f"warm-up record {count} of {path} fails: {error}") from error
+    return count
 
 
 def _run_record(version, log):
@@ -42,4 +46,4 @@ def _run_record(version, log):
     inputs = {item.key: tf.make_ndarray(tensor_pb2.TensorProto.FromString(item.value)) for item in request.inputs}
     if not inputs or inputs.keys() != wanted.keys():
         raise RequestError(f"signature {name!r} has the inputs {sorted(wanted)}, the record {sorted(inputs)}")
-    version.run(name, inputs)
+    version.run_alone(name, inputs, 0)
