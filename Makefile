@@ -11,7 +11,7 @@ ON_TORCH = tests/models tests/layers tests/losses tests/audio tests/convert test
 	tests/test_generation.py tests/test_recipes.py tests/test_device.py tests/data/test_batches.py \
 	tests/data/test_resident.py tests/data/test_mixed_speech.py tests/data/test_noisy_pairs.py tests/test_training_noisy.py
 
-.PHONY: help setup demo test soak lint test-io test-torch test-browser bench clean
+.PHONY: help setup demo test soak lint test-io test-torch test-browser test-clients bench clean
 
 help:
 	@echo "make demo     install into $(VENV), then sounds -> training -> REST prediction -> a listening page"
@@ -21,6 +21,7 @@ help:
 	@echo "make test-io  the data tests with TensorFlow 2.17.1 and tensorflow-io 0.37.1 (Python 3.11 or 3.12)"
 	@echo "make test-torch  training on PyTorch, in an environment without TensorFlow; then both backends compared"
 	@echo "make test-browser  the pages in a real browser (Chromium or Chrome; TF_AUDIO_GAN_BROWSER names another)"
+	@echo "make test-clients  the stubs of tensorflow-serving-api against the embedded server"
 	@echo "make bench    steps per second, examples per second, peak memory"
 
 setup: $(VENV)/.installed
@@ -76,9 +77,15 @@ $(VENV)-browser/.installed: setup.py
 	$(VENV)-browser/bin/python -m pip install -q --no-deps -e .
 	@touch $@
 
+# Without its dependencies: it asks for a distribution called tensorflow, which tensorflow-cpu is not.
+test-clients: setup
+	$(BIN)/python -m pip install -q --target $(VENV)-clients --no-deps 'tensorflow-serving-api>=2.17'
+	PYTHONPATH=$(abspath $(VENV)-clients) $(BIN)/python -m pytest -rs tests/serving/test_official_stubs.py \
+		tests/serving/test_configuration.py tests/serving/test_server.py -k "stubs or table or records"
+
 bench: setup
 	$(BIN)/python benchmarks/train_step.py
 	$(BIN)/python benchmarks/input_pipeline.py
 
 clean:
-	rm -rf $(VENV) $(VENV)-io $(VENV)-torch $(VENV)-browser build *.egg-info demo
+	rm -rf $(VENV) $(VENV)-io $(VENV)-torch $(VENV)-browser $(VENV)-clients build *.egg-info demo

@@ -1,4 +1,7 @@
-"""A server to ask: the embedded one, or any other at TF_AUDIO_GAN_TEST_SERVER_URL (see fixture_model.py)."""
+"""A server to ask: the embedded one, or any other at TF_AUDIO_GAN_TEST_SERVER_URL (see fixture_model.py).
+
+For the gRPC cases the other server's address is TF_AUDIO_GAN_TEST_SERVER_GRPC, host:port.
+"""
 
 import http.client
 import json
@@ -9,6 +12,7 @@ from typing import NamedTuple
 import pytest
 
 URL = os.environ.get("TF_AUDIO_GAN_TEST_SERVER_URL")
+GRPC = os.environ.get("TF_AUDIO_GAN_TEST_SERVER_GRPC")
 
 
 class Reply(NamedTuple):
@@ -59,16 +63,56 @@ def base(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def ask(request):
-    """Asks the server under test: model m, versions 1 and 2, label stable."""
-    if URL:
-        yield Asker(URL)
-        return
+def embedded(base):
+    """The embedded server: model m, versions 1 and 2, label stable."""
     from tf_audio_gan.serving.server import Server
 
-    model = request.getfixturevalue("base")
-    with Server({"m": model}, port=0, versions="all", version_labels={"m": {"stable": 1}}) as server:
-        yield Asker(server.url)
+    labels = {"m": {"stable": 1}}
+    with Server({"m": base}, port=0, grpc_port=0, versions="all", version_labels=labels) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def ask(request):
+    """Asks the server under test over REST."""
+    return Asker(URL or request.getfixturevalue("embedded").url)
+
+
+class Caller:
+    """Calls gRPC methods by name, with messages of `tf_audio_gan.serving.messages`."""
+
+    def __init__(self, address, **options):
+        import grpc
+
+        self.address = address
+        options = [(f"grpc.{name}", value) for name, value in options.items()]
+        self.channel = grpc.insecure_channel(address, options=[("grpc.enable_http_proxy", 0), *options])
+
+    def __call__(self, method, timeout=60, service="PredictionService", **fields):
+        from tf_audio_gan.serving import messages, model_service, prediction_service
+
+        known = prediction_service.METHODS | model_service.METHODS | model_service.HEALTH_METHODS
+        request, reply = (getattr(messages.messages(), name) for name in known[method])
+        package = "grpc.health.v1" if service == "Health" else "tensorflow.serving"
+        path = f"/{package}.{service}/{method}"
+        call = self.channel.unary_unary(path, request.SerializeToString, reply.FromString)
+        return call(request(**fields), timeout=timeout)
+
+    def error(self, method, **keywords):
+        """(name of the status code, text) of a call that fails."""
+        import grpc
+
+        with pytest.raises(grpc.RpcError) as raised:
+            self(method, **keywords)
+        return raised.value.code().name, raised.value.details()
+
+
+@pytest.fixture(scope="session")
+def call(request):
+    """Calls the server under test over gRPC."""
+    caller = Caller(GRPC or f"127.0.0.1:{request.getfixturevalue('embedded').grpc_port}")
+    yield caller
+    caller.channel.close()
 
 
 @pytest.fixture
@@ -79,7 +123,9 @@ def serve(base):
     servers = []
 
     def start(models=None, **keywords):
-        servers.append(Server(models or {"m": base}, port=0, **keywords))
+        if models is None and "model_config_file" not in keywords:
+            models = {"m": base}
+        servers.append(Server(models, port=0, **keywords))
         servers[-1].start()
         return servers[-1], Asker(servers[-1].url)
 
