@@ -108,11 +108,12 @@ class RestApp:
         return status, reply
 
     async def _body(self, method, headers, receive):
-        """The body, or the reply to one that is too large."""
+        """The body, or the (status, body) of the reply to one that is too large or does not come."""
         if method != "POST":
             return b""
         try:
-            return await asyncio.wait_for(read_body(receive, headers, self._max_body), self._timeout)
+            async with asyncio.timeout(self._timeout):
+                return await read_body(receive, headers, self._max_body)
         except TimeoutError:
             return 408, _error_body(f"The request body did not come within this server's {self._timeout:g} s")
         except BodyTooLarge:
@@ -251,6 +252,11 @@ def inflate(body, limit):
 
 
 async def _send(send, status, body, headers):
+    from h11 import LocalProtocolError
+
     length = (b"content-length", str(len(body)).encode())
-    await send({"type": "http.response.start", "status": status, "headers": [*headers, length]})
-    await send({"type": "http.response.body", "body": body})
+    try:
+        await send({"type": "http.response.start", "status": status, "headers": [*headers, length]})
+        await send({"type": "http.response.body", "body": body})
+    except LocalProtocolError as error:  # the client broke the protocol meanwhile, so it can be sent no answer
+        log.debug("an answer was not sent: %s", error)
