@@ -50,6 +50,7 @@ def test_a_name_of_the_zoo_is_a_preset_unless_a_folder_is_called_so(monkeypatch,
         assert serving._exported("none", stack) == "none" and serving._exported("a=none", stack) == "a=none"
         assert Path(serving._exported("bells", stack)).name == "bells"
         assert Path(serving._exported("other=bells", stack)).name == "other"
+        assert Path(serving._exported("hf://user/gongs@v1", stack)).name == "gongs"
         (tmp_path / "bells").mkdir()
         assert serving._exported("bells", stack) == "bells"
-    assert made == [("bells", "bells"), ("bells", "other")]
+    assert made == [("bells", "bells"), ("bells", "other"), ("hf://user/gongs@v1", "gongs")]

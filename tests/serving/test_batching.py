@@ -6,7 +6,8 @@ import time
 import numpy as np
 import pytest
 
-from tf_audio_gan.serving.batching import Batcher, BatchingParameters, read_batching_parameters
+from tf_audio_gan.serving.batching import Batcher
+from tf_audio_gan.serving.batching_parameters import BatchingParameters, read_batching_parameters
 from tf_audio_gan.serving.metrics import Metrics
 from tf_audio_gan.serving.status import RequestError
 

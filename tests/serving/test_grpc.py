@@ -1,5 +1,9 @@
 """What TensorFlow Serving answers over gRPC, case by case (the numbers are those of the list of cases)."""
 
+import os
+import threading
+import time
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -7,6 +11,7 @@ from tensorflow.core.framework import tensor_pb2
 from tensorflow.core.protobuf import meta_graph_pb2
 
 from tests.serving.conftest import GRPC, Caller
+from tf_audio_gan.serving.messages import messages
 
 F32 = {"dtype": 1}
 only_embedded = pytest.mark.skipif(bool(GRPC), reason="changes the server's models or its limits")
@@ -138,8 +143,6 @@ def test_types_pass_unchanged(call):
 
 
 def test_g13_metadata(call):
-    from tf_audio_gan.serving.messages import messages
-
     spec = {"name": "m"}
     reply = call("GetModelMetadata", model_spec=spec, metadata_field=["signature_def"])
     (entry,) = reply.metadata
@@ -270,8 +273,6 @@ def test_health(call):
     assert call("Check", service="Health", **{}).status == 1
     import grpc
 
-    from tf_audio_gan.serving.messages import messages
-
     check = call.channel.unary_unary("/grpc.health.v1.Health/Check")
     with pytest.raises(grpc.RpcError) as raised:
         check(messages().HealthCheckRequest(service="zzz").SerializeToString(), timeout=60)
@@ -280,9 +281,6 @@ def test_health(call):
 
 @only_embedded
 def test_stop_finishes_what_ends_in_time_and_cancels_the_rest(base):
-    import threading
-    import time
-
     from tf_audio_gan.serving.server import Server
 
     server = Server({"m": base}, port=0, grpc_port=0, timeout_ms=2000)
@@ -311,6 +309,25 @@ def test_stop_finishes_what_ends_in_time_and_cancels_the_rest(base):
     assert codes[0] == "OK" and codes[1] in ("CANCELLED", "UNAVAILABLE")
     for call in calls:
         call.channel.close()
+
+
+@only_embedded
+def test_too_many_waiting_requests_are_refused_at_once(serve, monkeypatch):
+    from tf_audio_gan.serving import grpc_server
+
+    monkeypatch.setattr(grpc_server, "MAX_WAITING", 1 - min(32, 4 * (os.cpu_count() or 1)))
+    server, _ = serve(grpc_port=0)
+    call = Caller(f"127.0.0.1:{server.grpc_port}")
+    call("Predict", **predict(x=tensor(1)))
+    path = "/tensorflow.serving.PredictionService/Predict"
+    slow = messages().PredictRequest(**predict("slow", x=tensor(2e9))).SerializeToString()
+    running = call.channel.unary_unary(path).future(slow, timeout=3)
+    time.sleep(0.5)
+    started = time.monotonic()
+    assert call.error("Predict", **predict(x=tensor(1)))[0] == "RESOURCE_EXHAUSTED"
+    assert time.monotonic() - started < 2
+    assert running.exception().code().name == "DEADLINE_EXCEEDED"
+    call.channel.close()
 
 
 @only_embedded

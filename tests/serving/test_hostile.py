@@ -27,8 +27,8 @@ PATHS = ("/v1/models/m:predict",) * 6 + (
     "/v1/models/m:classify", "/v1/models/m:regress", "/v1/models/m", "/v1/models/m/metadata",
     "/v1/models/m/versions/1:predict", "/v1/models/m/labels/stable:predict", "/", "/v1/models/%", "/v1/models/%ff%00",
 )  # fmt: skip
-GRPC_METHODS = (
-    "PredictionService/Predict", "PredictionService/Classify", "PredictionService/Regress",
+GRPC_METHODS = ("PredictionService/Predict",) * 6 + (
+    "PredictionService/Classify", "PredictionService/Regress",
     "PredictionService/MultiInference", "PredictionService/GetModelMetadata", "ModelService/GetModelStatus",
     "ModelService/HandleReloadConfigRequest",
 )  # fmt: skip
@@ -116,7 +116,7 @@ def hostile_rest(server, cases):
 def hostile_grpc(call, base, cases):
     import grpc
 
-    seeds = [test_grpc.predict(x=test_grpc.tensor(1, 2)), *(case[1] for case in test_grpc.REFUSED)]
+    seeds = [test_grpc.predict(x=test_grpc.tensor(1, 2))] * 10 + [*(case[1] for case in test_grpc.REFUSED)]
     from tf_audio_gan.serving.messages import messages
 
     seeds = [messages().PredictRequest(**fields).SerializeToString() for fields in seeds]
@@ -134,10 +134,8 @@ def hostile_grpc(call, base, cases):
                 call("HandleReloadConfigRequest", service="ModelService", config=models)
         except grpc.RpcError as error:
             code = error.code().name
-            text = error.details()
-            # grpcio's own word for bytes that are no message, before any of our code
-            assert code != "INTERNAL" or "deserializing request" in text, f"case {number}: {text}"
-            assert code not in ("DEADLINE_EXCEEDED", "UNAVAILABLE", "UNKNOWN"), f"case {number}: {code} {text}"
+            wrong = ("INTERNAL", "DEADLINE_EXCEEDED", "UNAVAILABLE", "UNKNOWN")
+            assert code not in wrong, f"case {number}: {code} {error.details()}"
         codes[code] = codes.get(code, 0) + 1
     return codes
 
@@ -160,9 +158,9 @@ def own(serve, base):
 def test_hostile_requests(own, base):
     server, ask, call = own
     statuses = hostile_rest(server, range(220))
-    assert statuses.get(200, 0) > 2 and statuses.get(400, 0) > 50
+    assert statuses.get(200, 0) > 2 and statuses.get(400, 0) > 50, statuses
     codes = hostile_grpc(call, base, range(80))
-    assert codes.get("OK", 0) > 3 and codes.get("INVALID_ARGUMENT", 0) > 10
+    assert codes.get("OK", 0) > 3 and codes.get("INVALID_ARGUMENT", 0) > 10, codes
     healthy(ask, call)
 
 

@@ -2,6 +2,8 @@
 
 import re
 
+from tests.serving.conftest import Caller
+from tests.serving.test_grpc import predict, tensor
 from tf_audio_gan.serving.metrics import MAX_SERIES, Metrics
 
 BODY = '{"instances":[1.0]}'
@@ -48,6 +50,19 @@ def test_85_metrics(serve, tmp_path):
     reply = ask("GET", PATH + "?x=1")
     assert reply.status == 400 and "Unexpected path" in reply.error
     assert ask("POST", PATH, "").status == 200
+
+
+def test_requests_over_grpc_are_counted_too(serve, tmp_path):
+    (tmp_path / "monitoring.config").write_text("prometheus_config { enable: true }")
+    server, ask = serve(grpc_port=0, monitoring_config_file=tmp_path / "monitoring.config")
+    call = Caller(f"127.0.0.1:{server.grpc_port}")
+    call("Predict", **predict(x=tensor(1, 2)))
+    assert call.error("Predict", **predict("nope", x=tensor(1)))[0] == "FAILED_PRECONDITION"
+    call.channel.close()
+    found = parsed(ask("GET", PATH).body.decode())
+    labels = 'API="Predict",entrypoint="GRPC",model_name="m"'
+    assert found[f":tensorflow:serving:request_latency_count{{{labels}}}"] == 1
+    assert found[':tensorflow:serving:request_count{model_name="m",status="FAILED_PRECONDITION"}'] == 1
 
 
 def test_the_path_can_be_chosen(serve, tmp_path):

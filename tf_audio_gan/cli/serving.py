@@ -63,15 +63,19 @@ def serve(
 
 
 def _exported(argument, stack):
-    """The argument, or NAME=DIR of a preset exported to a folder that lasts as long as the stack."""
-    name, _, path = argument.rpartition("=")
-    folder = Path(argument if Path(argument).is_dir() else path)
-    if not (folder / "config.json").is_file() and (folder.exists() or path not in hub.zoo_index()):
+    """The argument, or the folder of a preset's export that lasts as long as the stack."""
+    name, equals, preset = argument.partition("=")
+    if not equals or Path(argument).is_dir():
+        name, preset = "", argument
+    folder = Path(preset)
+    known = "://" in preset or (folder / "config.json").is_file()
+    if not known and (folder.exists() or preset not in hub.zoo_index()):
         return argument
     made = stack.enter_context(tempfile.TemporaryDirectory(prefix="tf-audio-gan-"))
-    out = Path(made) / (name or folder.resolve().name)
-    print(f"exporting {folder} to {out}", flush=True)
-    tf_audio_gan.export(str(folder), out)
+    own = preset.rstrip("/").rpartition("/")[2].partition("@")[0] if "://" in preset else folder.resolve().name
+    out = Path(made) / (name or own)
+    print(f"exporting {preset} to {out}", flush=True)
+    tf_audio_gan.export(preset, out)
     return str(out)
 
 

@@ -85,20 +85,18 @@ def _handlers(grpc, metrics, service, methods, target):
     for name, (request, reply) in methods.items():
         function = getattr(target, re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower())
         handlers[name] = grpc.unary_unary_rpc_method_handler(
-            _answer(grpc, metrics, name, function),
-            request_deserializer=getattr(messages(), request).FromString,
+            _answer(grpc, metrics, name, getattr(messages(), request), function),
             response_serializer=getattr(messages(), reply).SerializeToString,
         )
     return grpc.method_handlers_generic_handler(service, handlers)
 
 
-def _answer(grpc, metrics, method, function):
-    """A method of ours as grpcio calls it."""
+def _answer(grpc, metrics, method, request_class, function):
+    """A method of ours as grpcio calls it, with the bytes of the request."""
 
-    def answer(request, context):
+    def answer(data, context):
         started = time.perf_counter()
-        model = request.model_spec.name if hasattr(request, "model_spec") else ""
-        code, reply = _called(method, function, request, context.time_remaining())
+        model, code, reply = _called(method, request_class, function, data, context.time_remaining())
         metrics.count("request_count", {"model_name": model, "status": code})
         if code != "OK":
             context.abort(grpc.StatusCode[code], _cut(reply))
@@ -109,18 +107,24 @@ def _answer(grpc, metrics, method, function):
     return answer
 
 
-def _called(method, function, request, left):
-    """("OK", reply) or (name of a status code, text of the error); `left` are the seconds to the client's deadline."""
-    if left is not None and left <= 0:
-        return "DEADLINE_EXCEEDED", "the deadline passed before the request's turn came"
-    timeout_ms = 0 if left is None or left > 1e6 else max(1, int(1000 * left))
+def _called(method, request_class, function, data, left):
+    """(model, "OK", reply), or a name of a status code and the error's text; `left` are seconds to the deadline."""
+    from google.protobuf.message import DecodeError
+
+    model = ""
     try:
-        return "OK", function(request, timeout_ms)
+        request = request_class.FromString(data)
+        model = request.model_spec.name if hasattr(request, "model_spec") else ""
+        if left is not None and left <= 0:
+            raise RequestError("the deadline passed before the request's turn came", "DEADLINE_EXCEEDED")
+        return model, "OK", function(request, 0 if left is None or left > 1e6 else max(1, int(1000 * left)))
     except RequestError as error:
-        return error.code, error.message
+        return model, error.code, error.message
+    except DecodeError as error:
+        return model, "INVALID_ARGUMENT", f"the request is no {request_class.DESCRIPTOR.name}: {error}"
     except Exception as error:
         log.exception("%s failed", method)
-        return "INTERNAL", f"{type(error).__name__}: {error}"
+        return model, "INTERNAL", f"{type(error).__name__}: {error}"
 
 
 def _cut(text):

@@ -12,7 +12,8 @@ import logging
 import signal
 import threading
 
-from tf_audio_gan.serving.batching import Batcher, read_batching_parameters
+from tf_audio_gan.serving.batching import Batcher
+from tf_audio_gan.serving.batching_parameters import read_batching_parameters
 from tf_audio_gan.serving.configuration import configs_from_arguments, read_model_config_file
 from tf_audio_gan.serving.exports import check_models
 from tf_audio_gan.serving.messages import read_text_file
