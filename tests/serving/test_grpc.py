@@ -313,16 +313,18 @@ def test_stop_finishes_what_ends_in_time_and_cancels_the_rest(base):
 
 @only_embedded
 def test_too_many_waiting_requests_are_refused_at_once(serve, monkeypatch):
+    import grpc
+
     from tf_audio_gan.serving import grpc_server
 
     monkeypatch.setattr(grpc_server, "MAX_WAITING", 1 - min(32, 4 * (os.cpu_count() or 1)))
     server, _ = serve(grpc_port=0)
     call = Caller(f"127.0.0.1:{server.grpc_port}")
-    call("Predict", **predict(x=tensor(1)))
+    grpc.channel_ready_future(call.channel).result(30)
     path = "/tensorflow.serving.PredictionService/Predict"
     slow = messages().PredictRequest(**predict("slow", x=tensor(2e9))).SerializeToString()
-    running = call.channel.unary_unary(path).future(slow, timeout=3)
-    time.sleep(0.5)
+    running = call.channel.unary_unary(path).future(slow, timeout=6)
+    time.sleep(1.5)
     started = time.monotonic()
     assert call.error("Predict", **predict(x=tensor(1)))[0] == "RESOURCE_EXHAUSTED"
     assert time.monotonic() - started < 2

@@ -178,16 +178,43 @@ def test_warmup_runs_before_the_model_is_served(serve, warm):
     [
         (predict_record(b"z", tf.make_tensor_proto([1.0])), r"has the inputs \['x'\], the record \['z'\]"),
         (predict_record(b"x", tf.make_tensor_proto(["a"])), "warm-up record 1 of .*tf_serving_warmup_requests fails"),
-        (message(2, b""), "not a predict request"),
+        (message(5, b""), "not a predict, classify, regress or multi-inference request"),
+        (message(2, message(1, b"")), "Input is empty"),
         (b"\xff\xff", "warm-up record 1"),
     ],
-    ids=["name", "type", "kind", "junk"],
+    ids=["name", "type", "kind", "empty", "junk"],
 )
 def test_a_failing_warmup_record_fails_the_load(warm, record, text):
     good = predict_record(b"x", tf.make_tensor_proto([1.0]))
     with pytest.raises(ValueError, match=text) as error:
         Server({"warm": warm(good, record)}, port=0).start()
     assert "version 7 does not load" in str(error.value)
+
+
+def test_records_of_every_kind_are_run(serve, warm):
+    from tf_audio_gan.serving.messages import messages
+
+    x = tf.train.Feature(float_list=tf.train.FloatList(value=[2.0]))
+    example = tf.train.Example(features=tf.train.Features(feature={"x": x})).SerializeToString()
+    given = {"example_list": {"examples": [example]}}
+    tasks = [
+        {"model_spec": {"signature_name": name}, "method_name": f"tensorflow/serving/{method}"}
+        for name, method in (("labels", "classify"), ("reg", "regress"))
+    ]
+    classify = {"model_spec": {"signature_name": "cls"}, "input": given}
+    regress = {"model_spec": {"signature_name": "reg"}, "input": given}
+    log = messages().PredictionLog
+    records = [
+        log(classify_log={"request": classify}),
+        log(regress_log={"request": regress}),
+        log(multi_inference_log={"request": {"tasks": tasks, "input": given}}),
+    ]
+    folder = warm(*(record.SerializeToString() for record in records))
+    (folder.parent / "monitoring.config").write_text("prometheus_config { enable: true }")
+    _, ask = serve({"warm": folder}, monitoring_config_file=folder.parent / "monitoring.config")
+    text = ask("GET", "/monitoring/prometheus/metrics").body.decode()
+    assert 'runtime_latency_count{API="Predict",model_name="warm",runtime="TF1"} 4' in text
+    assert f'model_warmup_latency_count{{model_path="{folder / "7"}",status="OK"}} 1' in text
 
 
 def test_the_records_of_tensorflow_serving_are_read(warm, serve):
