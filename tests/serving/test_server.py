@@ -148,7 +148,7 @@ def test_run_ends_at_a_signal_and_cancels_at_the_second(base):
         time.sleep(0.3)
     assert connection.getresponse().status == 499
     connection.close()
-    out, err = process.communicate(timeout=10)
+    out, err = process.communicate(timeout=60)
     assert (process.returncode, out) == (0, "ended\n") and "Traceback" not in err
 
 
