@@ -1,0 +1,38 @@
+"""Phases as their steps from frame to frame, and back. All angles are in half turns: 1 is pi.
+
+The difference is wrapped once instead of unwrapping first, which is the same in exact arithmetic and does not lose bits
+with every frame; sums are taken in float64 and wrapped.
+"""
+
+from keras import ops
+
+
+def wrapped(angles):
+    """Angles modulo a whole turn: in [-1, 1), or 1 where a positive angle comes to that (numpy.unwrap's rule)."""
+    low = angles - 2.0 * ops.floor((angles + 1.0) / 2.0)
+    return ops.where(ops.logical_and(low == -1.0, angles > 0.0), 1.0, low)
+
+
+def instantaneous_frequency(phase):
+    """Steps of the phase along time; the first frame keeps its phase.
+
+    Args:
+        phase: float [batch, frames, bins] in half turns, wrapped or not.
+
+    Returns:
+        The same shape: phase[0], then wrapped(phase[t] - phase[t - 1]).
+    """
+    return ops.concatenate([phase[:, :1], wrapped(phase[:, 1:] - phase[:, :-1])], axis=1)
+
+
+def phase_of(frequency):
+    """Inverse of `instantaneous_frequency`.
+
+    Args:
+        frequency: float [batch, frames, bins] in half turns a frame.
+
+    Returns:
+        float32, the same shape: the sums along time, in [-1, 1].
+    """
+    turns = ops.cumsum(ops.cast(frequency, "float64"), axis=1)
+    return ops.cast(wrapped(turns), "float32")
