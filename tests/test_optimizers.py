@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from tf_audio_gan.optimizers import RAdam, TF1RMSprop
+from tf_audio_gan.optimizers import RAdam, RestartingAdam, TF1RMSprop
 
 TORCH_RADAM = [-0.02487088614, 0.00460064538, -0.00200899538]
 
@@ -67,3 +67,34 @@ def test_radam_survives_serialisation_and_saves_its_state():
     assert (again.beta_1, again.beta_2, again.epsilon, again.global_clipnorm) == (0.5, 0.999, 1e-6, 10.0)
     again.build([keras.Variable(np.zeros(3))])
     assert len(again.variables) == 4  # iterations, learning rate, two moments
+
+
+def stepped(optimizer, start, gradients):
+    """Where one variable goes: an array [steps, 3]."""
+    variable, path = keras.Variable(start.astype("float32")), []
+    for g in gradients:
+        optimizer.apply([keras.ops.convert_to_tensor(g.astype("float32"))], [variable])
+        path.append(keras.ops.convert_to_numpy(variable).copy())
+    return np.array(path)
+
+
+@pytest.mark.parametrize("beta_1", [0.0, 0.5])
+def test_a_restarting_adam_is_a_fresh_adam_at_every_restart(beta_1, rng):
+    gradients, start = rng.normal(size=(9, 3)), np.array([1.0, -2.0, 0.5])
+    settings = {"learning_rate": 1e-2, "beta_1": beta_1, "beta_2": 0.9, "epsilon": 1e-8}
+    found = stepped(RestartingAdam(**settings, restarts=[3, 7]), start, gradients)
+    for first, end in ((0, 3), (3, 7), (7, 9)):
+        begun = start if first == 0 else found[first - 1]
+        wanted = stepped(keras.optimizers.Adam(**settings), begun, gradients[first:end])
+        np.testing.assert_allclose(found[first:end], wanted, rtol=1e-5, atol=1e-7)
+    kept = stepped(RestartingAdam(**settings), start, gradients)
+    assert np.abs(kept - found).max(axis=1)[[2, 3]].tolist()[0] == 0 and np.abs(kept - found)[3].max() > 1e-4
+
+
+def test_a_restarting_adam_survives_serialisation_and_trains_some_variables_alone():
+    again = keras.optimizers.deserialize(keras.optimizers.serialize(RestartingAdam(3e-4, restarts=[5, 2])))
+    assert isinstance(again, RestartingAdam) and again.restarts == [2, 5] and again.learning_rate == np.float32(3e-4)
+    a, b = (keras.Variable(np.ones(2, "float32")) for _ in range(2))
+    again.build([a, b])
+    again.apply([keras.ops.ones(2)], [b])
+    assert not (keras.ops.convert_to_numpy(a) - 1).any() and (keras.ops.convert_to_numpy(b) < 1).all()

@@ -80,6 +80,61 @@ class RAdam(keras.optimizers.Optimizer):
         return {**super().get_config(), "beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon}
 
 
+@keras.saving.register_keras_serializable("tf_audio_gan")
+class RestartingAdam(keras.optimizers.Optimizer):
+    """Adam (Kingma and Ba 2015) that forgets at given steps: its moments and the count that corrects their bias.
+
+    So a network that grows in stages gets a fresh optimizer for each, while `iterations` goes on. Epsilon is added to
+    the root of v before its bias is corrected, as in TensorFlow. Without momentum (beta_1 = 0) none is stored.
+
+    Args:
+        learning_rate: step size.
+        beta_1: decay of the first moment.
+        beta_2: decay of the second moment.
+        epsilon: added to the root.
+        restarts: numbers of steps before which it forgets.
+        **kwargs: those of every Keras optimizer.
+    """
+
+    def __init__(self, learning_rate=8e-4, beta_1=0.0, beta_2=0.99, epsilon=1e-8, restarts=(), **kwargs):
+        super().__init__(learning_rate, **kwargs)
+        self.beta_1, self.beta_2, self.epsilon, self.restarts = beta_1, beta_2, epsilon, sorted(map(int, restarts))
+
+    def build(self, variables):
+        if self.built:
+            return
+        super().build(variables)
+        (self._velocities,) = self.add_optimizer_variables(variables, ["velocity"])
+        if self.beta_1:
+            (self._momentums,) = self.add_optimizer_variables(variables, ["momentum"])
+
+    def update_step(self, gradient, variable, learning_rate):
+        dtype = variable.dtype
+        index, kept, factor = self._get_variable_index(variable), *self._since_restart()
+        gradient, kept = ops.cast(gradient, dtype), ops.cast(kept, dtype)
+        rate, v, m = ops.cast(learning_rate * factor, dtype), self._velocities[index], gradient
+        self.assign(v, v * (kept * self.beta_2) + ops.square(gradient) * (1 - self.beta_2))
+        if self.beta_1:
+            m = self._momentums[index]
+            self.assign(m, m * (kept * self.beta_1) + gradient * (1 - self.beta_1))
+        self.assign_sub(variable, rate * m / (ops.sqrt(v) + self.epsilon))
+
+    def _since_restart(self):
+        """(0 at a restart, else 1; the factor of the learning rate that corrects both biases)."""
+        now = ops.cast(self.iterations, "float64")
+        began = sum((after - before) * ops.cast(now >= after, "float64") for before, after in self._spans())
+        t = now - began + 1.0
+        correction_1, correction_2 = (1.0 - ops.power(ops.cast(b, "float64"), t) for b in (self.beta_1, self.beta_2))
+        return ops.cast(t > 1.0, "float32"), ops.cast(ops.sqrt(correction_2) / correction_1, "float32")
+
+    def _spans(self):
+        return [(0, 0), *zip([0, *self.restarts], self.restarts, strict=False)]
+
+    def get_config(self):
+        names = ("beta_1", "beta_2", "epsilon", "restarts")
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
+
+
 def with_rate(optimizer, learning_rate):
     """The same kind of optimizer, not built, with a constant learning rate.
 

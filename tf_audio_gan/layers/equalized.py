@@ -1,4 +1,4 @@
-"""Layers with an equalised learning rate: weights are stored as N(0, 1) and scaled when used (Karras et al. 2018, 4.1)."""
+"""Layers with an equalised learning rate: weights stored as N(0, 1), scaled when used (Karras et al. 2018, 4.1)."""
 
 import math
 
