@@ -13,6 +13,7 @@ _HOMES = {
     "WaveGAN": "models.wavegan.wavegan",
     "ControlGAN": "models.wavegan.controlgan",
     "SpecGAN": "models.specgan.specgan",
+    "GANSynth": "models.gansynth.gansynth",
     "MelGAN": "models.melgan.melgan",
     "MultiBandMelGAN": "models.melgan.melgan",
     "ParallelWaveGAN": "models.parallel_wavegan.parallel_wavegan",

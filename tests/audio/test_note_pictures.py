@@ -108,6 +108,27 @@ def test_digital_silence_stays_silent():
         assert not found[..., 1].any() and np.abs(array(pictures.audio(found))).max() < 1e-3
 
 
+def test_only_pictures_of_sounds_are_consistent(rng):
+    pictures = NotePictures("if")
+    real = array(pictures.of(NOTES[:2, :, None]))
+    assert float(array(pictures.inconsistency(real))) < 1e-6
+    other = real.copy()
+    other[..., 1] = rng.uniform(-1, 1, real.shape[:-1])
+    size = np.exp(other[..., 0].astype("float64"))
+    hop, n_fft, window = 512, 2048, 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(2048) / 2048)
+    errors = []
+    for magnitudes, steps in zip(size, other[..., 1].astype("float64"), strict=True):
+        frames = np.fft.irfft(np.pad(magnitudes * np.exp(1j * np.pi * np.cumsum(steps, axis=0)), ((0, 0), (1, 0))))
+        sound = np.zeros(67072)
+        for i, frame in enumerate(frames * window / 1.5):
+            sound[i * hop : i * hop + n_fft] += frame
+        again = [np.abs(np.fft.rfft(sound[i * hop : i * hop + n_fft] * window)) for i in range(128)]
+        wanted = np.pad(magnitudes, ((0, 0), (1, 0)))
+        errors.append((wanted - again) / max(1, wanted.max(), np.max(again)))
+    found = float(array(pictures.inconsistency(other)))
+    assert found == pytest.approx(np.mean(np.square(errors)), rel=1e-3) and found > 1e-5
+
+
 def test_the_highest_bin_can_be_dropped_instead():
     low = np.full((1, 64000, 1), 0.1, "float32")  # all of it is in the lowest bin
     with_dc, without = (NotePictures("if", discard_dc=d) for d in (False, True))

@@ -12,7 +12,7 @@ from keras import ops
 from tf_audio_gan.audio.gansynth_mel import MEL_VARIANTS, mel_matrices
 from tf_audio_gan.audio.instantaneous_frequency import instantaneous_frequency, phase_of, wrapped
 from tf_audio_gan.audio.spectral import istft, magnitude, stft
-from tf_audio_gan.device import constant
+from tf_audio_gan.device import at_least, constant
 
 FLOOR = 1e-6  # added to magnitudes, and to powers of mel bands
 KINDS = ("phase", "if", "if_mel")
@@ -81,6 +81,29 @@ class NotePictures:
 
     def audio(self, pictures):
         """Pictures [batch, frames, bins, 2] -> sounds float32 [batch, length, 1], by the dual window."""
+        return self._sound(self._spectrum(pictures))[:, self.front : self.front + self.length, None]
+
+    def inconsistency(self, pictures):
+        """How far magnitudes are from those of the sound they make: 0 of a picture that a sound has.
+
+        Args:
+            pictures: [batch, frames, bins, 2].
+
+        Returns:
+            Scalar: mean of ((|S| - |STFT(iSTFT(S))|) / max(1, the largest of both in the example))^2.
+        """
+        wanted = self._spectrum(pictures)
+        found = magnitude(stft(self._sound(wanted), self.n_fft, self.hop_length, padding="none"))
+        wanted = magnitude(wanted)
+        loudest = ops.max(ops.maximum(wanted, found), axis=(1, 2), keepdims=True)
+        return ops.mean(ops.square((wanted - found) / at_least(loudest, 1.0)))
+
+    def _sound(self, spectrum):
+        """The padded sound [batch, front + length] of a spectrum."""
+        return istft(spectrum, self.n_fft, self.hop_length, padding="none", synthesis="dual")
+
+    def _spectrum(self, pictures):
+        """(real, imaginary), [batch, frames, bins + 1] each, of pictures."""
         pictures = ops.cast(pictures, "float32")
         log, phase = pictures[..., 0], pictures[..., 1]
         if self.kind == "if_mel":
@@ -88,9 +111,7 @@ class NotePictures:
             log, phase = 0.5 * ops.log(power + FLOOR), ops.matmul(phase, constant(self._to_linear))
         angle = math.pi * (phase if self.kind == "phase" else phase_of(phase))
         size, missing = ops.exp(log), ((0, 0), (0, 0), (1, 0) if self.discard_dc else (0, 1))
-        spectrum = tuple(ops.pad(size * part, missing) for part in (ops.cos(angle), ops.sin(angle)))
-        sound = istft(spectrum, self.n_fft, self.hop_length, padding="none", synthesis="dual")
-        return sound[:, self.front : self.front + self.length, None]
+        return tuple(ops.pad(size * part, missing) for part in (ops.cos(angle), ops.sin(angle)))
 
     def _mel(self, log, phase):
         """Projected, the phase unwrapped before and its steps wrapped again: where columns add up to over 1, lossy.

@@ -9,6 +9,7 @@ MODELS = {
     "wavegan": "WaveGAN",
     "controlgan": "ControlGAN",
     "specgan": "SpecGAN",
+    "gansynth": "GANSynth",
     "melgan": "MelGAN",
     "multiband_melgan": "MultiBandMelGAN",
     "parallel_wavegan": "ParallelWaveGAN",

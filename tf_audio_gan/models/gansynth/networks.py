@@ -4,6 +4,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from tf_audio_gan.device import numbers_made_there
 from tf_audio_gan.layers.equalized import LINEAR, RELU, EqualizedConv2D, EqualizedDense
 from tf_audio_gan.layers.minibatch_stddev import minibatch_stddev
 from tf_audio_gan.layers.pixel_norm import pixel_norm
@@ -81,7 +82,8 @@ class NoteFacts(layers.Layer):
     def normalise(self, pictures):
         """Pictures in physical units [batch, frames, bins, 2], of any of the sizes -> in [-1, 1], clipped."""
         slope, offset = self._scale(pictures)
-        return ops.clip(pictures * slope + offset, -1.0, 1.0)
+        with numbers_made_there():
+            return ops.clip(pictures * slope + offset, -1.0, 1.0)
 
     def denormalise(self, pictures):
         """Inverse of `normalise` within its range."""
