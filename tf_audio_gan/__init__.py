@@ -27,6 +27,8 @@ _HOMES = {
     "publish_preset": "publishing",
     "write_zoo_index": "publishing",
     "Sounds": "data.sounds",
+    "Notes": "data.notes",
+    "extract_nsynth": "data.tf_nsynth",
     "MixedSpeech": "data.mixed_speech",
     "NoisyPairs": "data.noisy_pairs",
     "prepare_sounds": "data.prepare",

@@ -32,7 +32,7 @@ def label_sounds(paths, labels):
         remedy = "labels='prefix' needs file names such as seven_ab12.wav, where 'seven' is the class"
     elif str(labels).lower().endswith(".csv"):
         table = _read_table(Path(labels))
-        found = [table.get(_plain(path)) for path in paths]
+        found = [table.get(plain_path(path)) for path in paths]
         remedy = f"add a row for each of them to {labels} (path relative to the folder of sounds)"
     else:
         raise ValueError(f"labels must be None, 'folder', 'prefix' or the path of a .csv table; received {labels!r}")
@@ -45,7 +45,7 @@ def label_sounds(paths, labels):
     return [number[name] for name in found], names
 
 
-def _plain(path):
+def plain_path(path):
     """One spelling for paths that mean the same file (accents composed, forward slashes, no leading ./)."""
     return unicodedata.normalize("NFC", path.strip().replace("\\", "/").removeprefix("./"))
 
@@ -61,7 +61,7 @@ def _read_table(path):
             raise ValueError(
                 f"{path} has no column {' and '.join(lacking)}; its columns are {columns}, wanted path,label"
             )
-        return {_plain(row["path"] or ""): row["label"].strip() for row in rows if (row["label"] or "").strip()}
+        return {plain_path(row["path"] or ""): row["label"].strip() for row in rows if (row["label"] or "").strip()}
 
 
 def soft_labels(labels, names, n):

@@ -2,6 +2,8 @@
 
 from tf_audio_gan.data.mixed_speech import MixedSpeech
 from tf_audio_gan.data.noisy_pairs import NoisyPairs
+from tf_audio_gan.data.notes import Notes
+from tf_audio_gan.data.pitches import RULES
 from tf_audio_gan.data.sounds import Sounds, folder_at
 
 _PAIRED = {"noise": MixedSpeech, "noisy": NoisyPairs}
@@ -10,7 +12,7 @@ _OF_TASK = {"enhancement": tuple(_PAIRED.values())}
 
 def readers(task):
     """The classes whose keywords the [data] table of a recipe may hold, for a model's task."""
-    return _OF_TASK.get(task, (Sounds,))
+    return _OF_TASK.get(task, (Sounds, Notes) if task == "generation" else (Sounds,))
 
 
 def folders(task, sounds, noise=None, noisy=None):
@@ -38,12 +40,14 @@ def open_sounds(folders, options, **fixed):
 
     Args:
         folders: see the function.
-        options: its keywords; those that only the other reader of the task has are left out.
+        options: its keywords; those that only the other reader of the task has are left out. Labels that are pitches
+            ("pitch", "estimate", or anything beside a range of `pitches`) ask for `Notes`.
         fixed: more of its keywords.
 
     Returns:
         (the reader, the names of the options left out).
     """
-    kind = next((_PAIRED[name] for name in folders if name in _PAIRED), Sounds)
+    notes = options.get("labels") in RULES or options.get("labels") and "pitches" in options
+    kind = next((_PAIRED[name] for name in folders if name in _PAIRED), Notes if notes else Sounds)
     unused = [k for k in options if k not in kind.__init__.__kwdefaults__]
     return kind(**folders, **{k: v for k, v in options.items() if k not in unused}, **fixed), unused

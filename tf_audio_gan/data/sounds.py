@@ -337,6 +337,11 @@ class Sounds:
         return text
 
 
+def chosen(source, numbers):
+    """A source of some of the clips of another, under new numbers."""
+    return _Chosen(source, numbers)
+
+
 class _Chosen:
     """Some clips of a source under new numbers."""
 

@@ -6,6 +6,7 @@ from keras import ops
 
 from tf_audio_gan import backend
 from tf_audio_gan.audio.note_pictures import NotePictures
+from tf_audio_gan.device import at_least
 from tf_audio_gan.losses.classification import accuracy, cross_entropy
 from tf_audio_gan.losses.gradient_penalty import gradient_penalty as penalty
 from tf_audio_gan.models.gan import Signature
@@ -161,8 +162,12 @@ class GANSynth(LatentGAN):
         return self.heard(self.ema_generator.facts.denormalise(made))
 
     def heard(self, made):
-        """Sounds of pictures in physical units, of any of the sizes: audio [batch, length, 1]."""
-        return self.pictures.audio(upscaled(made, self.pictures.frames // made.shape[1]))
+        """Sounds of pictures in physical units, of any of the sizes: audio [batch, length, 1] in [-1, 1].
+
+        A sound whose peak would pass 1 is made quieter as a whole.
+        """
+        audio = self.pictures.audio(upscaled(made, self.pictures.frames // made.shape[1]))
+        return audio / at_least(ops.max(ops.abs(audio), axis=1, keepdims=True), 1.0)
 
     def seen(self, audio):
         """Pictures in physical units [batch, frames, bins, 2] of audio [batch, length, 1]."""

@@ -1,3 +1,27 @@
-"""Recipes for GANSynth."""
+"""Recipes for GANSynth: `tf-audio-gan train NAME NOTES`. The tables are those of a recipe file (TOML)."""
 
-RECIPES = {}
+_PUBLISHED = {"batch_size": 8, "steps": 1_375_000}  # 11 million images: four days on a V100
+
+RECIPES = {
+    # The paper's best, IF-Mel at 128 x 1024; four seconds at 16 kHz, pitches 24 to 84. A GPU.
+    "gansynth": {
+        "model": {"name": "gansynth"},
+        "data": {"labels": "pitch", "pitches": [24, 84]},
+        "train": _PUBLISHED,
+    },
+    # The same on what the paper trained on: of NSynth (JSON/WAV, or `extract_nsynth`) the acoustic instruments.
+    "gansynth_nsynth": {
+        "model": {"name": "gansynth"},
+        "data": {"labels": "pitch", "pitches": [24, 84], "sources": ["acoustic"]},
+        "train": _PUBLISHED,
+    },
+    # One second in a picture of 64 x 512, a quarter as wide: hours on two CPU cores.
+    "gansynth_notes_cpu": {
+        "model": {
+            "name": "gansynth", "length": 16000, "frames": 64, "bins": 512, "blocks": 6, "latent_dim": 64,
+            "filters": 512, "max_filters": 64, "stable_images": 12_000, "fade_images": 12_000,
+        },
+        "data": {"labels": "pitch", "pitches": [36, 84], "normalize": "peak"},
+        "train": {"batch_size": 8, "steps": 30_000},
+    },
+}  # fmt: skip
