@@ -1,14 +1,17 @@
 """Phases as their steps from frame to frame, and back. All angles are in half turns: 1 is pi.
 
 The difference is wrapped once instead of unwrapping first, which is the same in exact arithmetic and does not lose bits
-with every frame; sums are taken in float64 and wrapped.
+with every frame. Sums are taken in two parts, of which the larger is exact: keras.ops.cumsum has no float64 on PyTorch.
 """
 
 from keras import ops
 
+_COARSE = 1024  # parts of a half turn; their sums are exact in float32 up to 16384 half turns
+
 
 def wrapped(angles):
     """Angles modulo a whole turn: in [-1, 1), or 1 where a positive angle comes to that (numpy.unwrap's rule)."""
+    angles = ops.convert_to_tensor(angles)
     low = angles - 2.0 * ops.floor((angles + 1.0) / 2.0)
     return ops.where(ops.logical_and(low == -1.0, angles > 0.0), 1.0, low)
 
@@ -34,5 +37,6 @@ def phase_of(frequency):
     Returns:
         float32, the same shape: the sums along time, in [-1, 1].
     """
-    turns = ops.cumsum(ops.cast(frequency, "float64"), axis=1)
-    return ops.cast(wrapped(turns), "float32")
+    frequency = ops.cast(frequency, "float32")
+    coarse = ops.round(frequency * _COARSE) / _COARSE
+    return wrapped(wrapped(ops.cumsum(coarse, axis=1)) + ops.cumsum(frequency - coarse, axis=1))

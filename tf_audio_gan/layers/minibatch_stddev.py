@@ -16,6 +16,7 @@ def minibatch_stddev(x):
     Returns:
         [batch, height, width, channels + 1]. A batch of one example gets sqrt(1e-6).
     """
+    x = ops.convert_to_tensor(x)
     variance = ops.mean(ops.square(x - ops.mean(x, axis=0, keepdims=True)), axis=0)
     spread = ops.mean(ops.sqrt(variance + _EPSILON))
     channel = ops.broadcast_to(ops.reshape(spread, (1, 1, 1, 1)), (*ops.shape(x)[:-1], 1))

@@ -14,4 +14,5 @@ def pixel_norm(x):
     Returns:
         The same shape; each vector then has a mean square of 1, or is 0.
     """
+    x = ops.convert_to_tensor(x)
     return x * ops.rsqrt(ops.mean(ops.square(x), axis=-1, keepdims=True) + _EPSILON)

@@ -81,12 +81,14 @@ class NoteFacts(layers.Layer):
 
     def normalise(self, pictures):
         """Pictures in physical units [batch, frames, bins, 2], of any of the sizes -> in [-1, 1], clipped."""
+        pictures = ops.convert_to_tensor(pictures)
         slope, offset = self._scale(pictures)
         with numbers_made_there():
             return ops.clip(pictures * slope + offset, -1.0, 1.0)
 
     def denormalise(self, pictures):
         """Inverse of `normalise` within its range."""
+        pictures = ops.convert_to_tensor(pictures)
         slope, offset = self._scale(pictures)
         return (pictures - offset) / slope
 
