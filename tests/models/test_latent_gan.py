@@ -195,6 +195,6 @@ def test_cross_entropy_and_accuracy_by_hand(rng):
 def test_every_model_with_labels_says_so():
     """`train` hands them class names by this."""
     assert [name for name in models.MODELS if models.model_class(name).takes_labels] == [
-        "wavegan", "controlgan", "specgan",
+        "wavegan", "controlgan", "specgan", "gansynth",
     ]  # fmt: skip
     assert ControlGAN.takes_labels

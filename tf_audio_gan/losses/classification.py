@@ -13,7 +13,7 @@ def cross_entropy(labels, logits):
     Returns:
         Scalar, at least 0; ln(classes) of guesses that are all the same.
     """
-    return -ops.mean(ops.sum(labels * ops.log_softmax(ops.cast(logits, "float32"), axis=-1), axis=-1))
+    return -ops.mean(ops.sum(ops.multiply(labels, ops.log_softmax(ops.cast(logits, "float32"), axis=-1)), axis=-1))
 
 
 def accuracy(labels, logits):

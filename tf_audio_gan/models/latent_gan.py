@@ -146,6 +146,12 @@ class LatentGAN(AudioGAN):
             f"[batch, {classes}]. Received: {found}. `dataset(sounds, ..., labels=True)` makes such batches."
         )
 
+    @staticmethod
+    def pair(batch):
+        """A discriminator step's batch as tensors: (audio, soft labels, or None without)."""
+        audio, labels = batch if isinstance(batch, tuple) else (batch, None)
+        return ops.convert_to_tensor(audio), None if labels is None else ops.convert_to_tensor(labels)
+
     def _one_hot(self, labels):
         return ops.take(device.constant(self._rows), labels, axis=0)
 
@@ -155,7 +161,7 @@ class LatentGAN(AudioGAN):
 
     def discriminator_loss(self, batch, draws):
         """Terms of the discriminator's loss for audio [batch, length, channels], or (audio, soft labels)."""
-        audio, labels = batch if isinstance(batch, tuple) else (batch, None)
+        audio, labels = self.pair(batch)
         real = ops.stop_gradient(self.seen(audio))
         fake = ops.stop_gradient(self._fake(audio, draws, labels))
         real_logits, features = self.discriminator(real, labels, draws=draws.fold("real"))
@@ -178,7 +184,7 @@ class LatentGAN(AudioGAN):
 
     def generator_loss(self, batch, draws):
         """Terms of the generator's loss; of the real audio only the number of examples counts, and their labels."""
-        audio, labels = batch if isinstance(batch, tuple) else (batch, None)
+        audio, labels = self.pair(batch)
         logits, features = self.discriminator(self._fake(audio, draws, labels), labels, draws=draws.fold("fake"))
         terms = {"g/adversarial": self.objective.generator(logits)}
         if self.auxiliary:

@@ -95,13 +95,13 @@ class ControlGAN(WaveGAN):
 
     def classifier_loss(self, batch, draws):
         """Terms of the classifier's loss for real (audio, soft labels)."""
-        audio, labels = batch
+        audio, labels = self.pair(batch)
         logits = self.classifier(self.varied(audio, draws), training=True)
         return {"c/labels": cross_entropy(labels, logits), "c/accuracy": accuracy(labels, logits)}
 
     def generator_loss(self, batch, draws):
         """As `LatentGAN.generator_loss`, and gamma times the classifier's cross-entropy of the labels asked for."""
-        audio, labels = batch
+        audio, labels = self.pair(batch)
         made = self._fake(audio, draws, labels)
         logits, _ = self.discriminator(made, draws=draws.fold("fake"))
         disobeyed = cross_entropy(labels, self.classifier(made))
