@@ -3,9 +3,9 @@
 import numpy as np
 
 import tf_audio_gan
-from tf_audio_gan.evaluation import zoo_presets
 from tf_audio_gan.audio.io import read_audio
 from tf_audio_gan.audio.synthetic import write_drum_hits
+from tf_audio_gan.evaluation import zoo_presets
 from tf_audio_gan.listening import listening_page
 
 RECIPE = {
