@@ -69,7 +69,8 @@ def linear(w):
 
     def call(self, pictures, blocks=None, share=None):
         facts = GANSynth.the_model.generator.facts
-        return [keras.ops.sum(facts.denormalise(pictures) * w, (1, 2, 3))], [[keras.ops.zeros((4, 6))]]
+        product = keras.ops.multiply(facts.denormalise(pictures), w)
+        return [keras.ops.sum(product, (1, 2, 3))], [[keras.ops.zeros((4, 6))]]
 
     return call
 
@@ -95,7 +96,7 @@ def test_the_penalty_at_small_size_is_that_at_full_size(step, part):
     share = model.schedule.share(step, start) if fading else None
     terms = model.discriminator_loss(part, draws)
     real, fake = model._real(part[0], draws), model._fake(part[0], draws)[0]
-    alpha = np.asarray(draws.fold("alpha").uniform((4, 1, 1, 1)))
+    alpha = draws.fold("alpha").uniform((4, 1, 1, 1))
     points = array(upscaled(real + alpha * (fake - real), factor))
     assert points.shape == (4, 16, 32, 2)
 
