@@ -13,7 +13,7 @@ def wrapped(angles):
     """Angles modulo a whole turn: in [-1, 1), or 1 where a positive angle comes to that (numpy.unwrap's rule)."""
     angles = ops.convert_to_tensor(angles)
     low = angles - 2.0 * ops.floor((angles + 1.0) / 2.0)
-    return ops.where(ops.logical_and(low == -1.0, angles > 0.0), 1.0, low)
+    return low + 2.0 * ops.cast(ops.logical_and(low == -1.0, angles > 0.0), low.dtype)
 
 
 def instantaneous_frequency(phase):

@@ -40,7 +40,7 @@ class EqualizedConv2D(layers.Layer):
 
     def call(self, x):
         """[batch, height, width, channels] (of "grown": [batch, channels]) -> see `padding`."""
-        kernel, bias = self.kernel * self.scale, ops.convert_to_tensor(self.bias)
+        kernel, bias = ops.convert_to_tensor(self.kernel) * self.scale, ops.convert_to_tensor(self.bias)
         if self.padding == "whole":
             return ops.einsum("bhwc,hwcf->bf", x, kernel) + bias
         if self.padding == "grown":
@@ -75,7 +75,7 @@ class EqualizedDense(layers.Layer):
 
     def call(self, x):
         """[batch, numbers] -> [batch, units]."""
-        return ops.matmul(x, self.kernel * self.scale) + ops.convert_to_tensor(self.bias)
+        return ops.matmul(x, ops.convert_to_tensor(self.kernel) * self.scale) + ops.convert_to_tensor(self.bias)
 
     def get_config(self):
         return {**super().get_config(), "units": self.units, "gain": self.gain, "seed": self.seed}

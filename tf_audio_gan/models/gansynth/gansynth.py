@@ -224,9 +224,10 @@ class GANSynth(LatentGAN):
         self._update(self.generator, self.optimizer, self.generator_loss, parts[0], draws)
         self.critic_step(parts[0], step, 0)
         blocks, _, share = self._stage(draws)
-        share = ops.convert_to_tensor(1.0 if share is None else share, "float32")
-        backend.assign([self.generator.facts.progress], [share + (blocks - 2) if blocks > 1 else share - 1])
-        images = ops.cast(step, "float32") * (self.schedule.batch_size / 1000)
+        with backend.numbers_made_there():
+            share = ops.convert_to_tensor(1.0 if share is None else share, "float32")
+            backend.assign([self.generator.facts.progress], [share + (blocks - 2) if blocks > 1 else share - 1])
+            images = ops.cast(step, "float32") * (self.schedule.batch_size / 1000)
         self.watch({"stage/blocks": blocks, "stage/share": share, "stage/thousand_images": images})
 
     def _update(self, network, optimizer, loss, part, draws):
@@ -255,7 +256,7 @@ class GANSynth(LatentGAN):
         counts = ops.cumsum(ops.convert_to_tensor(self.generator.facts.counts))
         drawn = draws.fold("pitch").uniform((n, 1)) * counts[-1]
         numbers = ops.sum(ops.cast(drawn >= counts[None, :-1], "int32"), axis=1)
-        labels = ops.one_hot(numbers, len(self.labels), dtype="float32")
+        labels = self._one_hot(numbers)
         latents = draws.fold("latents").normal((n, self.latent_dim))
         made = self.generator(latents, labels, blocks=blocks, share=share, training=True)
         return self.generator.facts.denormalise(made), labels

@@ -255,7 +255,7 @@ class Discriminator(_Progressive):
         for b in range(blocks, 1, -1):
             x = pooled(self._block(x, b), 2)
             if b == blocks and share is not None:
-                share = ops.cast(share, x.dtype)
+                share = share if isinstance(share, float) else ops.cast(share, x.dtype)
                 x = share * x + (1 - share) * self._seen(pooled(pictures, 2), b - 1)
         last = self._block(minibatch_stddev(x), 1)
         return [self.score(last)[:, 0]], [[last]]
