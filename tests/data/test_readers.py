@@ -3,11 +3,12 @@
 import pytest
 
 from tf_audio_gan import MixedSpeech, NoisyPairs, Sounds
+from tf_audio_gan.data.notes import Notes
 from tf_audio_gan.data.readers import folders, open_sounds, readers
 
 
 def test_each_task_has_its_readers():
-    assert readers("generation") == readers("vocoding") == (Sounds,)
+    assert readers("generation") == (Sounds, Notes) and readers("vocoding") == (Sounds,)
     assert set(readers("enhancement")) == {MixedSpeech, NoisyPairs}
 
 
