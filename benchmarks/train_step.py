@@ -33,12 +33,17 @@ def matmul_gflops(n=2048, repeats=5):
     return 2 * n**3 / statistics.median(times) / 1e9
 
 
+LABELS = {"controlgan": list("0123456789"), "gansynth": [str(pitch) for pitch in range(24, 85)]}  # they need some
+
+
 def sized(name, dim, length):
     """Keywords for a model that take a size and a length; the others are what they are by default."""
     from tf_audio_gan.models import model_class
 
-    known = inspect.signature(model_class(name)).parameters
-    return {key: value for key, value in {"dim": dim, "length": length}.items() if key in known and value}
+    bases = [kind for kind in model_class(name).__mro__ if kind.__module__.startswith("tf_audio_gan")]
+    known = {key for kind in bases for key in inspect.signature(kind.__init__).parameters}
+    sizes = {"dim": dim, "length": 0 if name == "gansynth" else length}
+    return {key: value for key, value in sizes.items() if key in known and value}
 
 
 def measure(name, dim, batch, length, precision, stretches=5, steps=2):
@@ -49,19 +54,24 @@ def measure(name, dim, batch, length, precision, stretches=5, steps=2):
     import tf_audio_gan
     from tf_audio_gan import backend
 
-    recipe = {"model": {"name": name, **sized(name, dim, length)}, "train": {"precision": precision}}
-    model = tf_audio_gan.load_recipe(recipe).build_model()
+    keywords = sized(name, dim, length) | ({"labels": LABELS[name]} if name in LABELS else {})
+    keywords |= {"batch_size": batch} if name == "gansynth" else {}
+    model = tf_audio_gan.load_recipe(
+        {"model": {"name": name, **keywords}, "train": {"precision": precision}}
+    ).build_model()
     model.compile()
     shape = (model.critic_steps * batch, model.length, model.channels)
     real = np.random.default_rng(0).uniform(-1, 1, shape).astype("float32")
+    model.adapt(real)
+    given = (real, np.arange(len(real), dtype="int32") % len(model.labels)) if model.labels else (real,)
     if keras.backend.backend() == "torch":
-        real = keras.ops.convert_to_tensor(real)  # on the device, as `train` has them
+        given = tuple(map(keras.ops.convert_to_tensor, given))  # on the device, as `train` has them
 
     class Same(keras.utils.PyDataset):
         num_batches = None
 
         def __getitem__(self, index):
-            return (real,)
+            return given
 
     def stretch(steps):
         """Seconds of some steps; reading a loss waits until the device has finished."""
