@@ -51,17 +51,27 @@ def plain_path(path):
 
 
 def _read_table(path):
+    rows = table_rows(path, ("path", "label"), "label table")
+    return {plain_path(row["path"] or ""): row["label"].strip() for row in rows if (row["label"] or "").strip()}
+
+
+def table_rows(path, wanted, what="table"):
+    """The rows of a CSV table with the columns `wanted`, {column: text or None}; errors call it `what`.
+
+    Raises:
+        FileNotFoundError: no such table.
+        ValueError: a column is missing.
+    """
+    path, names = Path(path), ",".join(wanted)
     if not path.is_file():
-        raise FileNotFoundError(f"no label table at {path}; labels= takes a CSV file with the columns path,label")
+        raise FileNotFoundError(f"no {what} at {path}; labels= takes a CSV file with the columns {names}")
     with path.open(newline="", encoding="utf-8-sig") as file:
         rows = csv.DictReader(file)
         columns = rows.fieldnames or []
-        lacking = [name for name in ("path", "label") if name not in columns]
+        lacking = [name for name in wanted if name not in columns]
         if lacking:
-            raise ValueError(
-                f"{path} has no column {' and '.join(lacking)}; its columns are {columns}, wanted path,label"
-            )
-        return {plain_path(row["path"] or ""): row["label"].strip() for row in rows if (row["label"] or "").strip()}
+            raise ValueError(f"{path} has no column {' and '.join(lacking)}; its columns are {columns}, wanted {names}")
+        return list(rows)
 
 
 def soft_labels(labels, names, n):

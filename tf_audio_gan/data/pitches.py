@@ -1,6 +1,5 @@
 """The MIDI pitch of a note: in its file's name, in a table, or estimated."""
 
-import csv
 import json
 import re
 from dataclasses import dataclass
@@ -8,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tf_audio_gan.data.labels import plain_path
+from tf_audio_gan.data.labels import plain_path, table_rows
 
 RULES = ("pitch", "estimate")
 _NSYNTH = re.compile(r"^.+_(?P<source>acoustic|electronic|synthetic)_\d{3}-(?P<pitch>\d{3})-\d{3}$")
@@ -59,22 +58,12 @@ def of_table(table):
         FileNotFoundError: no such table.
         ValueError: a column is missing.
     """
-    if not Path(table).is_file():
-        raise FileNotFoundError(f"no table at {table}; labels= takes a CSV file with the columns path,pitch")
-    with open(table, newline="", encoding="utf-8-sig") as file:
-        rows = csv.DictReader(file)
-        columns = rows.fieldnames or []
-        lacking = [name for name in ("path", "pitch") if name not in columns]
-        if lacking:
-            raise ValueError(
-                f"{table} has no column {' and '.join(lacking)}; its columns are {columns}, wanted path,pitch"
-            )
-        return {
-            plain_path(row["path"] or ""): Known(
-                midi(row["pitch"] or ""), row.get("source") or "", (row.get("split") or "").strip()
-            )
-            for row in rows
-        }
+    return {
+        plain_path(row["path"] or ""): Known(
+            midi(row["pitch"] or ""), row.get("source") or "", (row.get("split") or "").strip()
+        )
+        for row in table_rows(table, ("path", "pitch"))
+    }
 
 
 def of_examples(path):

@@ -100,6 +100,7 @@ class Generator(keras.Model):
                 self.films.append(FiLM(self.width // 2**i, classes, glorot(seed, 200 + i), name=f"film_{i}"))
 
     def build(self, input_shape=None):
+        """Builds every layer; the shapes are the constructor's."""
         self.project.build((None, self.latent_dim + (0 if self.films else self.classes)))
         shape = (None, *self.start, self.width)
         for i, up in enumerate(self.ups):
@@ -167,6 +168,7 @@ class Discriminator(keras.Model):
             self.head = layers.Dense(classes, kernel_initializer=glorot(seed, 592), name="head", **exact)
 
     def build(self, input_shape=None):
+        """Builds every layer, for an input of the constructor's `shape`."""
         shape = (None, *self.shape)
         if self.labels_by == "input":
             self.embed.build((None, self.classes))

@@ -174,16 +174,12 @@ class GANSynth(LatentGAN):
         return self.pictures.of(audio)
 
     def soft(self, labels, seeds):
-        """Soft labels float32 [n, classes] of pitches: MIDI numbers or their texts, or shares of each class.
-
-        None: of each seed a pitch drawn as often as the data has it.
-        """
+        """As `LatentGAN.soft`; None: of each seed a pitch drawn as often as the data has it."""
         if labels is None:
             counts = np.cumsum(ops.convert_to_numpy(self.ema_generator.facts.counts), dtype="float64")
             drawn = ops.convert_to_numpy(backend.seeded_uniform(np.asarray(seeds), 1))[:, 0]
-            labels = self.pitches[np.searchsorted(counts / counts[-1], drawn, side="right")]
-        array = np.asarray(labels)
-        return super().soft(array.astype(str) if array.dtype.kind in "iu" else labels, seeds)
+            labels = np.searchsorted(counts / counts[-1], drawn, side="right")
+        return super().soft(labels, seeds)
 
     def generate(self, n=1, seed=0, batch_size=_AT_ONCE, labels=None, pitch=None):
         """Makes notes.
@@ -192,7 +188,7 @@ class GANSynth(LatentGAN):
             n: how many.
             seed: the timbre of note i is that of seed + i; or a list of n seeds.
             batch_size: how many at a time.
-            labels: as `pitch`, under the name that all models know.
+            labels: as of every model: pitches as texts ("60"), numbers of classes, or shares.
             pitch: MIDI pitch of all, or n of them; None: of each seed one drawn as often as the data has it.
 
         Returns:
@@ -201,7 +197,7 @@ class GANSynth(LatentGAN):
         Raises:
             ValueError: a pitch that the model has not, or n below 1.
         """
-        return super().generate(n, seed, batch_size, labels if pitch is None else pitch)
+        return super().generate(n, seed, batch_size, labels if pitch is None else np.asarray(pitch).astype(str))
 
     def generate_from(self, latents, batch_size=_AT_ONCE, labels=None):
         """Makes notes of latents [n, latent_dim], soft labels [n, classes]: float32 array [n, length, 1]."""
