@@ -36,8 +36,9 @@ $(VENV)/.installed: setup.py pyproject.toml
 demo: setup
 	$(BIN)/tf-audio-gan demo
 
+# A process a core: a test is mostly Python tracing graphs, on one core.
 test: setup
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 lint: setup
 	$(BIN)/ruff check .

@@ -21,7 +21,8 @@ def two_devices():
 
 
 def pytest_configure(config):
-    if os.environ.get("KERAS_BACKEND", "tensorflow") != "tensorflow":
+    runs_none = getattr(config.option, "numprocesses", None) and not hasattr(config, "workerinput")  # its workers do
+    if runs_none or os.environ.get("KERAS_BACKEND", "tensorflow") != "tensorflow":
         return
     import tensorflow as tf
 
