@@ -15,12 +15,13 @@ EXTRAS = {
     "pesq": ["pesq==0.0.4"],
     "convert": ["pyyaml>=6"],
     "litert": ["ai-edge-litert>=2.0"],
+    "midi": ["mido>=1.3"],
     "hf": ["huggingface_hub>=0.25"],
     "onnx": ["tf2onnx>=1.17", "onnxruntime>=1.20"],
     "serve": ["uvicorn>=0.30", "orjson>=3.10", "grpcio>=1.60", "protobuf>=4.25"],
     "dev": ["pytest>=8", "pytest-xdist>=3.6", "ruff>=0.9", "pystoi>=0.4.1"],
 }
-EXTRAS["dev"] += EXTRAS["serve"] + EXTRAS["convert"] + EXTRAS["litert"] + EXTRAS["onnx"]
+EXTRAS["dev"] += EXTRAS["midi"] + EXTRAS["serve"] + EXTRAS["convert"] + EXTRAS["litert"] + EXTRAS["onnx"]
 
 setup(
     name="tf-audio-gan",

@@ -15,7 +15,7 @@ LEVELS = {
     "listening_tests": 2, "models": 2, "events": 2,
     "recipes": 3, "callbacks": 3, "health": 3, "run_folder": 3, "warmup": 3, "distribution": 3, "evaluating": 3,
     "vocoding": 3, "enhancement": 3, "finding": 3, "export_formats": 3, "publishing": 2, "pair_evaluation": 3.5,
-    "convert": 4, "training": 4, "evaluation": 4, "exporting": 4, "generation": 4, "judging": 4,
+    "convert": 4, "training": 4, "evaluation": 4, "exporting": 4, "generation": 4, "playing": 4, "judging": 4,
     "serving": 5,
     "cli": 6, "__main__": 7,
 }  # fmt: skip

@@ -36,6 +36,7 @@ _HOMES = {
     "Batches": "data.batches",
     "train": "training",
     "generate": "generation",
+    "render_midi": "playing",
     "vocode": "vocoding",
     "enhance": "enhancement",
     "evaluate": "evaluation",

@@ -35,7 +35,9 @@ class Generated:
     labels: np.ndarray | None = None
 
 
-def generate(preset, out, *, n=16, seed=0, interpolate=0, latents=None, labels=None, like=None, progress=False):
+def generate(
+    preset, out, *, n=16, seed=0, interpolate=0, latents=None, labels=None, pitch=None, like=None, progress=False
+):
     """Makes sounds and writes them: a WAV each, latents.npy, sounds.csv (file, sound, label) and contact_sheet.png.
 
     In a folder that an earlier call wrote, the sounds of that call (those in its sounds.csv) are replaced.
@@ -45,10 +47,11 @@ def generate(preset, out, *, n=16, seed=0, interpolate=0, latents=None, labels=N
         out: folder, made where missing.
         n: how many sounds.
         seed: of the first; sound i is that of seed + i.
-        interpolate: instead of n sounds, this many (at least 2) on the line between the latents of seed and seed + 1.
+        interpolate: instead of n sounds, this many (at least 2) from the latents of seed to those of seed + 1.
         latents: instead of seeds, a .npy file of float32 [n, latent_dim] as written by an earlier call, or the array.
         labels: one class for all or n of them, or a mixture, {"seven": 0.5, "two": 0.5}; see `LatentGAN.generate`.
             None: every class in turn, of sound i that of (seed + i) modulo the number of classes.
+        pitch: of a model of notes, instead of labels: a MIDI number, or several; each timbre makes a note of every one.
         like: instead of n seeds, the n sounds nearest to this recording (`finding.find_like`): the first refined, the
             others of seeds. Their names say how near, in dB.
         progress: show a bar while searching; None = on a terminal.
@@ -69,6 +72,8 @@ def generate(preset, out, *, n=16, seed=0, interpolate=0, latents=None, labels=N
         latents, names, seeds = _nearest(model, n, seed, labels, like, progress)
     else:
         latents, names, seeds = _latents(model, n, seed, interpolate, latents)
+    if pitch is not None:
+        latents, names, seeds, labels = _of_pitches(model, pitch, labels, like, (latents, names, seeds))
     rows = model.soft(labels, seeds)
     audio = model.generate_from(latents) if rows is None else model.generate_from(latents, labels=rows)
     called = [""] * len(names) if rows is None else [_called(row, model.labels) for row in rows]
@@ -88,6 +93,18 @@ def generate(preset, out, *, n=16, seed=0, interpolate=0, latents=None, labels=N
         picture = out / "contact_sheet.png"
         pictures.contact_sheet(picture, audio[:32], model.sample_rate, titles=titles[:32])
     return Generated(audio, latents, names, files, picture, rows)
+
+
+def _of_pitches(model, pitch, labels, like, timbres):
+    """(latents, names, seeds, labels): of every timbre each pitch, one after the other."""
+    if not hasattr(model, "pitches"):
+        raise ValueError(f"a {type(model).__name__} makes no notes of a pitch; leave pitch out")
+    if labels is not None or like is not None:
+        raise ValueError("pitch is what labels and like would choose; give one of the three")
+    pitches = np.atleast_1d(np.asarray(pitch)).astype(str)
+    latents, names, seeds = timbres
+    each = np.repeat(np.arange(len(names)), len(pitches))
+    return latents[each], [names[i] for i in each], np.asarray(seeds)[each], np.tile(pitches, len(names))
 
 
 def _nearest(model, n, seed, labels, like, progress):
@@ -162,7 +179,8 @@ def _latents(model, n, seed, interpolate, latents):
         ends = ops.convert_to_numpy(model.latents(_seeds(seed, 2)))
         weights = np.linspace(0, 1, interpolate, dtype="float32")
         names = [f"seed {seed} to {seed + 1} at {w:.2f}" for w in weights]
-        return ends[0] + weights[:, None] * (ends[1] - ends[0]), names, np.full(interpolate, seed)
+        between = ops.convert_to_numpy(model.between(ends[:1], ends[1:], weights[:, None]))
+        return between, names, np.full(interpolate, seed)
     if n < 1:
         raise ValueError(f"n must be at least 1 sound. Received: n={n}")
     seeds = _seeds(seed, n)

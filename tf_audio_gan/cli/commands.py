@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import tf_audio_gan
-from tf_audio_gan.cli import converting, enhancing, evaluating, judging, listening, serving, vocoding, zoo
+from tf_audio_gan.cli import converting, enhancing, evaluating, generating, judging, listening, serving, vocoding, zoo
 from tf_audio_gan.cli.common import Preset, load_keras, quoted, say_skipped
 
 app = typer.Typer(
@@ -102,38 +102,7 @@ def train(
         sys.exit(130)
 
 
-@app.command()
-def generate(
-    preset: Preset,
-    out: Annotated[Path, typer.Option(help="Gets WAV files, latents.npy, sounds.csv and a picture.")],
-    n: Annotated[int, typer.Option(help="How many sounds.")] = 16,
-    seed: Annotated[int, typer.Option(help="Of the first; sound i is that of seed + i.")] = 0,
-    interpolate: Annotated[int, typer.Option(help="Instead: this many sounds from the seed to the next one.")] = 0,
-    latents: Annotated[Path | None, typer.Option(help="Instead of seeds: a latents.npy of an earlier call.")] = None,
-    label: Annotated[str | None, typer.Option(help="A class for all; default: every class in turn.")] = None,
-    like: Annotated[Path | None, typer.Option(help="Instead of seeds: the n sounds nearest to this recording.")] = None,
-    mix: Annotated[str | None, typer.Option(help="A mixture of classes for all: seven=0.5,two=0.5.")] = None,
-):
-    """Make sounds from a preset."""
-    load_keras()
-    if label is not None and mix is not None:
-        raise ValueError(f"give one of --label and --mix. Received: --label {label} --mix {mix}")
-    options = {"n": n, "seed": seed, "interpolate": interpolate, "latents": latents, "like": like, "progress": None}
-    made = tf_audio_gan.generate(preset, out, **options, labels=_shares(mix) if mix is not None else label)
-    if like is not None:
-        print(f"nearest to {like}: {', '.join(made.names[:4])}")
-    print(f"{len(made.files)} sounds in {out}, picture: {made.picture}")
-
-
-def _shares(mix):
-    """{class: weight} of "seven=0.5,two=0.5"."""
-    try:
-        shares = [part.rsplit("=", 1) for part in mix.split(",")]
-        return {name.strip(): float(weight) for name, weight in shares}
-    except ValueError:
-        raise ValueError(f"--mix takes classes and weights, e.g. seven=0.5,two=0.5. Received: {mix}") from None
-
-
+app.command()(generating.generate)
 app.command()(vocoding.vocode)
 app.command()(enhancing.enhance)
 app.command()(converting.convert)

@@ -124,6 +124,10 @@ class AudioGAN(keras.Model):
             raise ValueError(f"n must be at least 1, and seed an integer or n of them. Received: n={n}, seed={seed!r}")
         return seeds
 
+    def between(self, latents, others, weight):
+        """Latents on the way from some to others: the straight line at `weight` in [0, 1], which broadcasts."""
+        return latents + weight * (others - latents)
+
     def soft(self, labels, seeds):
         """Soft labels [n, classes] of n seeds: None for a model without labels; ValueError if any are given to it."""
         if labels is not None:

@@ -13,6 +13,7 @@ from tf_audio_gan.models.gan import Signature
 from tf_audio_gan.models.gansynth import scaling
 from tf_audio_gan.models.gansynth.networks import Discriminator, Generator, pooled, upscaled
 from tf_audio_gan.models.gansynth.schedule import Schedule
+from tf_audio_gan.models.gansynth.slerp import slerp
 from tf_audio_gan.models.latent_gan import LatentGAN
 from tf_audio_gan.optimizers import RestartingAdam
 
@@ -144,6 +145,16 @@ class GANSynth(LatentGAN):
     def latents(self, seeds):
         """Latents by seed: integers [batch] -> [batch, latent_dim], standard normal; the same on every machine."""
         return backend.seeded_normal(seeds, 0, self.latent_dim)
+
+    def between(self, latents, others, weight):
+        """As every model's, along the great circle: normal latents have one length, about, and so has what is between.
+
+        Args:
+            latents: float [..., latent_dim].
+            others: float [..., latent_dim].
+            weight: float that broadcasts to [..., 1], in [0, 1].
+        """
+        return slerp(latents, others, weight)
 
     def stage(self):
         """Of the generator as it is: (blocks, share of the newest in the picture; None: all of it)."""
