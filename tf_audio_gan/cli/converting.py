@@ -10,8 +10,13 @@ from tf_audio_gan.cli.common import load_keras, quoted
 
 
 def convert(
-    project: Annotated[str, typer.Argument(metavar="FROM", help="melgan-neurips, kan-bayashi or tensorflowtts.")],
-    file: Annotated[Path, typer.Argument(help="The checkpoint: netG.pt, checkpoint-...steps.pkl, generator-....h5.")],
+    project: Annotated[
+        str, typer.Argument(metavar="FROM", help="melgan-neurips, kan-bayashi, tensorflowtts or magenta-gansynth.")
+    ],
+    file: Annotated[
+        Path,
+        typer.Argument(help="The checkpoint: netG.pt, checkpoint-...steps.pkl, generator-....h5; Magenta's folder."),
+    ],
     out: Annotated[Path, typer.Option(help="Folder of the preset.")],
     config: Annotated[
         Path | None,
@@ -35,4 +40,7 @@ def convert(
         "with its discriminator" if made.discriminator else "without a discriminator: training on begins with a new one"
     )
     print(TERMS)
-    print(f"try it: tf-audio-gan vocode {quoted(out)} RECORDING.wav --out vocoded")
+    use = f"vocode {quoted(out)} RECORDING.wav --out vocoded"
+    if made.model.task == "generation":
+        use = f"generate {quoted(out)} --out made --pitch C4"
+    print(f"try it: tf-audio-gan {use}")

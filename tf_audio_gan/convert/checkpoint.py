@@ -4,12 +4,13 @@ from collections import namedtuple
 from pathlib import Path
 
 from tf_audio_gan import durable
-from tf_audio_gan.convert import kanbayashi, melgan_neurips, tensorflowtts
+from tf_audio_gan.convert import kanbayashi, magenta, melgan_neurips, tensorflowtts
 
 PROJECTS = {  # name: (module, the options of `convert_checkpoint` that it takes)
     "melgan-neurips": (melgan_neurips, {"discriminator"}),
     "kan-bayashi": (kanbayashi, {"config", "stats", "generator_only"}),
     "tensorflowtts": (tensorflowtts, {"config", "stats"}),
+    "magenta-gansynth": (magenta, set()),
 }
 TERMS = "The weights keep their authors' terms, and those of the recordings they were trained on: read them before use."
 Converted = namedtuple("Converted", "preset model discriminator")
@@ -31,8 +32,8 @@ def convert_checkpoint(project, file, out, *, config=None, stats=None, discrimin
 
     Args:
         project: "melgan-neurips" (descriptinc), "kan-bayashi" (ParallelWaveGAN: MelGAN, Multi-band MelGAN, Parallel
-            WaveGAN) or "tensorflowtts" (TensorSpeech: MelGAN, Multi-band MelGAN).
-        file: the checkpoint: .pt, .pkl or .h5.
+            WaveGAN), "tensorflowtts" (TensorSpeech: MelGAN, Multi-band MelGAN) or "magenta-gansynth".
+        file: the checkpoint: .pt, .pkl or .h5; of Magenta the folder of stages, or one of them.
         out: folder of the preset; appears whole or not at all, replaces an older preset.
         config: YAML: kan-bayashi's config.yml (default: beside `file`), or TensorFlowTTS's mel settings (default:
             LJSpeech's).
@@ -55,9 +56,11 @@ def convert_checkpoint(project, file, out, *, config=None, stats=None, discrimin
     options = {"config": config, "stats": stats, "discriminator": discriminator, "generator_only": generator_only}
     given = {name: value for name, value in options.items() if value}
     if unknown := sorted(given.keys() - takes):
-        raise ValueError(f"{project} has no use for {', '.join(unknown)}; it takes {', '.join(sorted(takes))}")
+        raise ValueError(
+            f"{project} has no use for {', '.join(unknown)}; it takes {', '.join(sorted(takes)) or 'none'}"
+        )
     file = Path(file)
-    if not file.is_file():
+    if not (file.is_file() or project == "magenta-gansynth" and file.is_dir()):
         raise FileNotFoundError(f"{file} does not exist; expected a checkpoint of {module.PROJECT}")
     given = {name: value if isinstance(value, bool) else Path(value) for name, value in given.items()}
     model, has_discriminator, facts, files = module.read(file, **given)
