@@ -15,6 +15,7 @@ EXTRAS = {
     "pesq": ["pesq==0.0.4"],
     "convert": ["pyyaml>=6"],
     "litert": ["ai-edge-litert>=2.0"],
+    "datasets": ["tensorflow-datasets>=4.9", "importlib_resources"],  # which etils asks for and does not bring
     "midi": ["mido>=1.3"],
     "hf": ["huggingface_hub>=0.25"],
     "onnx": ["tf2onnx>=1.17", "onnxruntime>=1.20"],

@@ -218,7 +218,7 @@ class Summaries(keras.callbacks.Callback):
 
 
 class Progress(keras.callbacks.Callback):
-    """One bar over all steps, with the time left and the losses."""
+    """One bar over all steps, with the time left and what the model shows."""
 
     def __init__(self, steps, start):
         super().__init__()
@@ -235,7 +235,7 @@ class Progress(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         if batch % 10 == 0:
-            shown = {k: float(v) for k, v in logs.items() if k in ("d/adversarial", "g/adversarial")}
+            shown = {k: float(logs[k]) for k in self.model.shown if k in logs}
             self.bar.update(self.task, losses="  ".join(f"{k} {v:.3g}" for k, v in shown.items()))
         self.bar.advance(self.task)
 

@@ -165,6 +165,30 @@ def test_nsynths_records_become_notes(tmp_path):
         extract_nsynth(tmp_path / "missing", tmp_path / "other")
 
 
+def test_nsynth_of_tensorflow_datasets_becomes_notes(tmp_path, rng):
+    tfds = pytest.importorskip("tensorflow_datasets", reason="extra `datasets`")
+    import tensorflow as tf
+
+    from tf_audio_gan import extract_nsynth
+
+    source = tfds.features.ClassLabel(names=["acoustic", "electronic", "synthetic"])
+    audio = tfds.features.Audio(shape=(None,), dtype=np.float32, sample_rate=16000)
+    features = {"id": tfds.features.Text(), "audio": audio, "pitch": tfds.features.Scalar(np.int64)}
+    features = tfds.features.FeaturesDict(features | {"instrument": {"source": source}})
+    sounds = rng.uniform(-1, 1, (len(NSYNTH), 4000)).astype("float32")
+    notes = {
+        "id": list(NSYNTH), "audio": sounds, "pitch": [int(name[-7:-4]) for name in NSYNTH],
+        "instrument": {"source": [source.str2int(name.split("_")[1]) for name in NSYNTH]},
+    }  # fmt: skip
+    splits = {"train": tf.data.Dataset.from_tensor_slices(notes)}
+    where = {"name": "small_nsynth", "version": "1.0.0", "data_dir": tmp_path / "tfds"}
+    tfds.dataset_builders.store_as_tfds_dataset(**where, features=features, split_datasets=splits)
+    options = {"data_dir": tmp_path / "tfds", "pitches": (24, 84), "sources": ("acoustic",)}
+    assert extract_nsynth("tfds:small_nsynth", tmp_path / "out", **options) == {"written": 3, "left out": 3}
+    made = Notes(tmp_path / "out", length=4000)
+    assert sorted(pitches(made).values()) == [24, 60, 61]
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

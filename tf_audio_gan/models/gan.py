@@ -60,6 +60,7 @@ class AudioGAN(keras.Model):
     takes_labels = False  # whether `labels`, names of classes, is a keyword of the constructor
     labels = ()
     saved_networks = ("discriminator",)  # beside the generator, in a preset
+    shown = ("d/adversarial", "g/adversarial")  # of the log, beside the bar while it trains
 
     def __init__(
         self, *, make_generator, make_discriminator, sample_rate, critic_steps, ema, seed, weight_clip, loss_weights,

@@ -10,6 +10,7 @@ from tests.models import one_step
 from tests.models.contract import run_backends_test, run_gan_test, values
 from tf_audio_gan import GANSynth
 from tf_audio_gan.backend import Draws
+from tf_audio_gan.callbacks import Progress
 from tf_audio_gan.models.gansynth.networks import Discriminator, Generator, pooled, upscaled
 
 PITCHES = ["60", "62", "67", "71"]
@@ -327,3 +328,22 @@ def test_wrong_batches_are_named(batch):
         model.fit(batch[0], batch_size=4, verbose=0)
     with pytest.raises(ValueError, match=r"adapt takes `Sounds`, float audio \[n, 280, 1\]"):
         model.adapt(batch[0][:, :100])
+
+
+def test_the_bar_shows_the_stage():
+    model, bar = GANSynth(**SMALL), Progress(steps=100, start=10)
+    bar.set_model(model)
+    bar.on_train_begin()
+    logs = {
+        "g/adversarial": 2.0,
+        "stage/blocks": 2.0,
+        "stage/share": 0.25,
+        "stage/thousand_images": 12.5,
+        "d/real": 1.0,
+    }
+    bar.on_train_batch_end(0, logs)
+    bar.close()
+    assert bar.bar.tasks[0].fields["losses"] == (
+        "g/adversarial 2  stage/blocks 2  stage/share 0.25  stage/thousand_images 12.5"
+    )
+    assert bar.bar.tasks[0].completed == 11

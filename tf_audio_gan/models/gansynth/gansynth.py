@@ -68,6 +68,7 @@ class GANSynth(LatentGAN):
     """
 
     channels = 1
+    shown = (*LatentGAN.shown, "stage/blocks", "stage/share", "stage/thousand_images")
 
     def __init__(
         self, sample_rate=16000, length=64000, representation="if_mel", frames=128, bins=1024, mel_variant="magenta",
