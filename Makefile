@@ -21,7 +21,7 @@ help:
 	@echo "make test-io  the data tests with TensorFlow 2.17.1 and tensorflow-io 0.37.1 (Python 3.11 or 3.12)"
 	@echo "make test-torch  training on PyTorch, in an environment without TensorFlow; then both backends compared"
 	@echo "make test-browser  the pages in a real browser (Chromium or Chrome; TF_AUDIO_GAN_BROWSER names another)"
-	@echo "make test-clients  the stubs of tensorflow-serving-api against the embedded server"
+	@echo "make test-clients  others' clients (tensorflow-serving-api, ovmsclient, @grpc/grpc-js, curl) with every exported model"
 	@echo "make bench    steps per second, examples per second, peak memory"
 
 setup: $(VENV)/.installed
@@ -78,10 +78,14 @@ $(VENV)-browser/.installed: setup.py
 	$(VENV)-browser/bin/python -m pip install -q --no-deps -e .
 	@touch $@
 
-# Without its dependencies: it asks for a distribution called tensorflow, which tensorflow-cpu is not.
+# Without their dependencies: they ask for a distribution called tensorflow, which tensorflow-cpu is not, or are there.
 test-clients: setup
-	$(BIN)/python -m pip install -q --target $(VENV)-clients --no-deps 'tensorflow-serving-api>=2.17'
+	$(BIN)/python -m pip install -q --target $(VENV)-clients --no-deps --upgrade 'tensorflow-serving-api>=2.17' 'ovmsclient>=2023.1' validators
+	$(BIN)/python -m pip install -q --target $(VENV)-clients --upgrade kubernetes-validate
+	if command -v npm > /dev/null; then npm install --prefix serving/clients --silent --no-audit --no-fund; fi
 	PYTHONPATH=$(abspath $(VENV)-clients) $(BIN)/python -m pytest -rs tests/serving/test_official_stubs.py \
+		tests/serving/test_foreign_clients.py tests/serving/test_deployment.py tests/serving/test_proxy.py
+	PYTHONPATH=$(abspath $(VENV)-clients) $(BIN)/python -m pytest -rs \
 		tests/serving/test_configuration.py tests/serving/test_server.py -k "stubs or table or records"
 
 bench: setup
