@@ -37,7 +37,7 @@ def graph(exported):
 
 def test_signatures_repeat_the_model(model, exported):
     signatures = tf.saved_model.load(str(exported)).signatures
-    assert set(signatures) == {"serving_default", "from_seed", "wav"}
+    assert set(signatures) == {"describe", "serving_default", "from_seed", "wav"}
     seeds = np.array([3, -7, 2**40], "int64")
     wanted = model.generate(3, seed=seeds)
     latents = tf.constant(np.asarray(model.latents(seeds)))
@@ -55,6 +55,13 @@ def test_wav_bytes_are_a_wav_file(model, exported, tmp_path):
     np.testing.assert_allclose(audio, np.clip(model.generate(1, seed=6)[0], -1, 1), atol=2 / 32767)
 
 
+def test_it_describes_itself_once_a_row(model, exported):
+    describe = tf.saved_model.load(str(exported)).signatures["describe"]
+    first, second = describe(row=tf.constant([5, 0], tf.int64))["description"].numpy()
+    wanted = {"model": "WaveGAN", "task": "generation", "sample_rate": 22050, "length": 256, "channels": 2}
+    assert first == second and json.loads(first) == wanted
+
+
 def test_every_tensor_has_a_batch_dimension_and_a_name(graph):
     signatures = {k: v for k, v in graph.signature_def.items() if not k.startswith("__")}
     shapes = {
@@ -69,6 +76,8 @@ def test_every_tensor_has_a_batch_dimension_and_a_name(graph):
         ("from_seed", "audio"): [-1, 256, 2],
         ("wav", "seed"): [-1],
         ("wav", "wav_bytes"): [-1],
+        ("describe", "row"): [-1],
+        ("describe", "description"): [-1],
     }
 
 
@@ -96,7 +105,7 @@ def test_a_wrong_shape_is_a_clear_error(exported):
 def test_warmup_records_are_what_the_server_reads(exported, tmp_path):
     """Field numbers by hand on the wire: PredictionLog.predict_log 6, .request 1, .model_spec 1 / .inputs 2."""
     records = [bytes(r.numpy()) for r in tf.data.TFRecordDataset(str(exported / FILE))]
-    assert len(records) == 6
+    assert len(records) == 7
     for record in records:
         assert record[0] == 6 << 3 | 2
     (tmp_path / "assets.extra").mkdir()

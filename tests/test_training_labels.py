@@ -118,8 +118,10 @@ def test_exported_signatures_take_labels(run, tmp_path):
 
     folder = tf_audio_gan.export(run / "preset", tmp_path / "tones")
     model, loaded = from_preset(run / "preset"), tf.saved_model.load(str(folder)).signatures
-    assert sorted(loaded) == ["from_seed", "mix", "mix_from_seed", "mix_wav", "serving_default", "wav"]
+    assert sorted(loaded) == ["describe", "from_seed", "mix", "mix_from_seed", "mix_wav", "serving_default", "wav"]
     assert json.loads((folder / "assets.extra" / "model_card.json").read_text())["labels"] == ["low", "mid", "top"]
+    (text,) = loaded["describe"](row=tf.constant([0], tf.int64))["description"].numpy()
+    assert json.loads(text)["labels"] == ["low", "mid", "top"]
     seed, labels = tf.constant([7, 8], tf.int64), tf.constant([2, 0], tf.int64)
     wanted = model.generate(2, seed=7, labels=["top", "low"])
     np.testing.assert_allclose(loaded["from_seed"](seed=seed, labels=labels)["audio"], wanted, atol=1e-6)

@@ -370,14 +370,14 @@ def seeded_normal(seeds, first, count):
 
     Args:
         seeds: int tensor [batch], any int64 value.
-        first: place of the first number, an integer or int64 scalar.
+        first: place of the first number, an integer or int64 scalar, or int64 [batch].
         count: how many, an integer or scalar.
 
     Returns:
         float32 [batch, count]; within 5.8, as 24 bits allow (Box-Muller).
     """
     seeds = ops.cast(seeds, "int64")[:, None]
-    index = (ops.cast(first, "int64") + ops.arange(count, dtype="int64"))[None, :]
+    index = ops.reshape(ops.cast(first, "int64"), (-1, 1)) + ops.arange(count, dtype="int64")[None, :]
     words = threefry((seeds, ops.right_shift(seeds, ops.cast(32, "int64"))), (index, _NOISE))
     return _normal(*(unit(word) for word in words))
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tf_audio_gan.audio.cross_fade import hann_rise
+from tf_audio_gan.audio.hann import hann_rise
 
 
 @dataclass(frozen=True)

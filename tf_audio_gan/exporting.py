@@ -15,6 +15,8 @@ from tf_audio_gan import backend, durable, export_formats
 from tf_audio_gan.audio.io import wav_bytes
 from tf_audio_gan.models.gan import AudioGAN, from_preset
 
+DESCRIBE = "describe"
+
 
 def export(preset, out, *, version=None, format="saved_model", float16=False):
     """Writes OUT/<version>/saved_model.pb with the generator alone.
@@ -22,7 +24,8 @@ def export(preset, out, *, version=None, format="saved_model", float16=False):
     Signatures (all inputs and outputs with a leading batch dimension): those of the model's `signatures()`, e.g.
     `serving_default` (latents or mels to audio) and `from_seed` (one integer a row to audio), and beside them their
     forms with `wav_bytes` for audio (16-bit WAV files, base64 over REST): `wav`, and for vocoders `wav_to_wav`, which
-    refuses another sample rate than the model's. Core TensorFlow operations only. After writing, the file is loaded
+    refuses another sample rate than the model's. `describe` answers the model's `description()` as JSON text, one for
+    each of its `row`s, for clients that only reach a server. Core TensorFlow operations only. After writing, the file is loaded
     again and every signature compared with the model's. The formats "litert" and "onnx" write the generator alone to
     one file instead: see `export_formats.write`.
 
@@ -95,7 +98,16 @@ def _functions(model):
         functions[name] = _concrete(s.inputs, s.function, s.below)
         if s.wav:
             functions[s.wav] = _concrete(*_with_wav(s, model.sample_rate), s.below)
+    functions[DESCRIBE] = _concrete({"row": ((None,), "int64")}, _describing(model.description()), {})
     return functions
+
+
+def _describing(description):
+    """A function of rows that says the same for each: outputs without a batch dimension cannot be asked for by rows."""
+    import tensorflow as tf
+
+    text = json.dumps(description)
+    return lambda row: {"description": tf.fill(tf.shape(row), text)}
 
 
 def _with_wav(signature, sample_rate):
@@ -106,13 +118,17 @@ def _with_wav(signature, sample_rate):
     if "audio" not in inputs:
         return inputs, lambda **tensors: {"wav_bytes": _encode(function(**tensors)["audio"], sample_rate)}
 
-    def one(wav):
-        return _encode(function(audio=_decode(wav, sample_rate)[None])["audio"], sample_rate)[0]
+    others = {name: spec for name, spec in inputs.items() if name != "audio"}
 
-    def each(wav_bytes):
-        return {"wav_bytes": tf.map_fn(one, wav_bytes, fn_output_signature=tf.string)}
+    def one(row):
+        given = {name: row[name][None] for name in others}
+        audio = _decode(row["wav_bytes"], sample_rate)[None]
+        return _encode(function(audio=audio, **given)["audio"], sample_rate)[0]
 
-    return {"wav_bytes": ((None,), "string")}, each
+    def each(**rows):
+        return {"wav_bytes": tf.map_fn(one, rows, fn_output_signature=tf.string)}
+
+    return {"wav_bytes": ((None,), "string"), **others}, each
 
 
 def _concrete(inputs, function, below):
@@ -177,7 +193,7 @@ def _write_extras(model, functions, folder, name):
             requests.append((given, example))
             if s.wav:
                 requests.append((s.wav, _as_wav(example, model.sample_rate)))
-    write_warmup_requests(folder, name, requests)
+    write_warmup_requests(folder, name, [*requests, (DESCRIBE, {"row": np.zeros(1, "int64")})])
 
 
 def _shape(shape, rows, steps):
@@ -187,8 +203,9 @@ def _shape(shape, rows, steps):
 def _as_wav(example, sample_rate):
     if "audio" not in example:
         return example
-    files = [wav_bytes(audio, sample_rate) for audio in example["audio"]]
-    return {"wav_bytes": np.array(files, object)}
+    example = dict(example)
+    files = [wav_bytes(audio, sample_rate) for audio in example.pop("audio")]
+    return {**example, "wav_bytes": np.array(files, object)}
 
 
 def _compare(model, folder):

@@ -240,6 +240,16 @@ def test_export_answers_windows_and_wav_files_of_any_length(model, noisy, tmp_pa
         np.testing.assert_allclose(back, model.enhance(sound).clip(-1, 1), atol=1e-3)
         found = signatures["enhance"](audio=tf.constant(sound[None, :, None]))["audio"].numpy()
         np.testing.assert_allclose(found[0, :, 0], model.enhance(sound), atol=1e-4)
+    begin, hop, places = 4 * model.hop, model.hop, tf.constant([0, 4], tf.int64)
+    parts = tf.constant(np.stack([noisy[:-begin], noisy[begin:]])[..., None])
+    found = signatures["part"](audio=parts, seed=tf.constant([3, 3], tf.int64), first=places)["audio"].numpy()[..., 0]
+    whole = model.enhance(noisy, seed=3)
+    np.testing.assert_allclose(found[0, : 8 * hop], whole[: 8 * hop], atol=1e-5)
+    np.testing.assert_allclose(found[1, 3 * hop :], whole[begin + 3 * hop :], atol=1e-5)
+    files = tf.constant([wav(part[:, None], 16000) for part in parts.numpy()[..., 0]])
+    answer = signatures["part_wav"](wav_bytes=files, seed=tf.constant([3, 3], tf.int64), first=places)["wav_bytes"].numpy()
+    back, _ = soundfile.read(io.BytesIO(answer[1]), dtype="float32")
+    np.testing.assert_allclose(back[3 * hop :], whole[begin + 3 * hop :].clip(-1, 1), atol=1e-3)
     with pytest.raises(tf.errors.InvalidArgumentError, match="sample rate of 16000 Hz"):
         signatures["wav_to_wav"](wav_bytes=tf.constant([wav(noisy, 8000)]))
     check_no_xla(signatures)

@@ -168,6 +168,19 @@ def test_noise_is_the_seeds_alone(mel):
     assert np.abs(a - b).max() > 1e-3
 
 
+def test_a_part_of_a_longer_mel_has_the_noise_of_its_place(mel):
+    model = ParallelWaveGAN(**PWG)
+    part, reach, whole = model.signatures()["part"], model.receptive_frames, model.vocode(mel, seed=-4)
+    rows = np.stack([mel[:40], mel[20:60]])
+    found = part.function(mel=rows, seed=np.array([-4, -4]), first=np.array([0, 20]))["audio"]
+    first, second = np.asarray(found)
+    np.testing.assert_allclose(first[: (40 - reach) * 64], whole[: (40 - reach) * 64], atol=1e-5)
+    np.testing.assert_allclose(
+        second[reach * 64 : (40 - reach) * 64], whole[(20 + reach) * 64 : (60 - reach) * 64], atol=1e-5
+    )
+    assert "part" not in MelGAN(**MELGAN).signatures() and model.description()["receptive_frames"] == reach
+
+
 def test_segments_meet_their_own_mel(model):
     """The mel of a training pair is, away from a crop's edges, that of the recording at the same place."""
     draws = tf_audio_gan.backend.Draws(0, 0)

@@ -1,12 +1,8 @@
 """Half-overlapping frames of a signal and their joining by cross-fades, on tensors (`chunking` has it for streams)."""
 
-import numpy as np
 from keras import ops
 
-
-def hann_rise(hop):
-    """The rising half of a periodic Hann window of two hops: float32 [hop]; with its mirror image it adds up to 1."""
-    return (0.5 - 0.5 * np.cos(np.pi * np.arange(hop) / hop)).astype("float32")
+from tf_audio_gan.audio.hann import hann_rise
 
 
 def half_frames(audio, hop, count):

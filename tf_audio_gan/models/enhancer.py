@@ -144,7 +144,7 @@ class Enhancer(OnePassGAN):
     def latents(self, seeds, first=0, count=1):
         """Latents of the windows `first` to `first + count` of signals: int [batch] -> [batch x count, *latent_shape].
 
-        Standard normal, named by (seed, window); None for a generator that takes none.
+        Standard normal, named by (seed, window); `first` may be int [batch]; None for a generator that takes none.
         """
         if not self.latent_shape:
             return None
@@ -235,28 +235,33 @@ class Enhancer(OnePassGAN):
         """As `AudioGAN.save_to_preset`; a discriminator that no training reaches is left out."""
         super().save_to_preset(folder, metadata, discriminator and self.discriminator_start < math.inf)
 
-    def enhanced(self, audio):
+    def enhanced(self, audio, seed=None, first=0):
         """Audio [batch, samples, 1] of any length -> the same enhanced, in one graph: `enhance` within rounding.
 
         The graph's memory is that of a few groups of windows, and of the audio.
+
+        Args:
+            audio: float, at `sample_rate`.
+            seed: int [batch], of the latents; None: 0.
+            first: int [batch], number of each signal's first window, for one that is a part of a longer one.
         """
+        seed = ops.zeros(ops.shape(audio)[:1], "int64") if seed is None else ops.cast(seed, "int64")
+        first = ops.cast(first, "int64")
         samples = ops.shape(audio)[1]
         count = ops.maximum(-(-samples // self.hop) - 1, 1)
         groups = -(-count // GROUP)
         size = -(-count // groups)  # windows in a group: as many in each, so that few are of padding
         emphasised = pre_emphasis(ops.cast(audio, "float32"), self.pre_emphasis)
-        made = self._grouped(half_frames(emphasised, self.hop, groups * size), groups, size)
+        made = self._grouped(half_frames(emphasised, self.hop, groups * size), groups, size, seed, first)
         return de_emphasis(cross_faded(made, count)[:, :samples], self.pre_emphasis)
 
-    def _grouped(self, frames, groups, size):
+    def _grouped(self, frames, groups, size, seed, first):
         """Windows of each signal, [batch, groups x size, window], enhanced group by group."""
         frames = ops.transpose(ops.reshape(frames, (-1, groups, size, self.window)), (1, 0, 2, 3))
 
         def one(given):
             number, frames = given
-            latents = self.latents(ops.zeros(1, "int64"), number * size, size)
-            if latents is not None:
-                latents = ops.tile(latents, (ops.shape(frames)[0], 1, 1))
+            latents = self.latents(seed, first + ops.cast(number * size, "int64"), size)
             made = self.ema_generator(ops.reshape(frames, (-1, self.window, 1)), latents)
             return ops.reshape(made, (-1, size, self.window))
 
@@ -266,6 +271,7 @@ class Enhancer(OnePassGAN):
     def signatures(self):
         """Windows with latents or a seed, and signals of any length (to and from WAV files, added by the export).
 
+        "part" is "enhance" for a signal that begins with window `first` of a longer one.
         Latents are an input of the default signature, so that it is a plain function of its inputs, which LiteRT and
         ONNX can hold, too. They are as many numbers as a window's samples; `from_seed` spares clients sending them.
         """
@@ -286,4 +292,9 @@ class Enhancer(OnePassGAN):
                 lambda noisy, seed: {"audio": self(noisy, self.latents(seed))},
             ),
             "enhance": whole,
+            "part": Signature(
+                {**whole.inputs, "seed": ((None,), "int64"), "first": ((None,), "int64")},
+                lambda audio, seed, first: {"audio": self.enhanced(audio, seed, first)},
+                wav="part_wav", steps=whole.steps,
+            ),
         }

@@ -322,6 +322,10 @@ class AudioGAN(keras.Model):
         """What audio.json of a preset holds, JSON."""
         return {"sample_rate": self.sample_rate, "length": self.length, "channels": self.channels}
 
+    def description(self):
+        """What an export says of itself to those who only reach a server (its signature `describe`), JSON."""
+        return {"model": type(self).__name__, "task": self.task, **self.audio_settings()}
+
     def _write_preset(self, folder, metadata, discriminator):
         config = {"registered_name": f"tf_audio_gan>{type(self).__name__}", "config": self.get_config()}
         preset_folder.write_json(folder / preset_folder.CONFIG, config)

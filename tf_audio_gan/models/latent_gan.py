@@ -191,6 +191,10 @@ class LatentGAN(AudioGAN):
             terms["g/labels"] = cross_entropy(labels, self.discriminator.classify(features[0]))
         return terms
 
+    def description(self):
+        """As every model's, and the names of the classes."""
+        return {**super().description(), **({"labels": list(self.labels)} if self.labels else {})}
+
     def signatures(self):
         """Signatures for serving: latents to audio, one integer a row to audio; with labels beside them.
 

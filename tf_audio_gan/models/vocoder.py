@@ -264,17 +264,33 @@ class Vocoder(OnePassGAN):
         """What audio.json of a preset holds: the mel settings too."""
         return {**super().audio_settings(), "mel": self.front_end.get_config()}
 
+    def description(self):
+        """As every model's, and what chunks of a long mel need."""
+        names = ("hop_length", "receptive_frames", "least_frames")
+        return {**super().description(), **{name: getattr(self, name) for name in names}}
+
     def served_network(self):
         """The moving average's network with weight normalisation folded into plain kernels, up to date."""
         self._inference.ready()
         return self._inference.networks["float32"]
 
     def signatures(self):
-        """Mel to audio, and (added by the export) to and from WAV bytes."""
+        """Mel to audio, and (added by the export) to and from WAV bytes.
+
+        A generator that takes noise has "part" too: mel from frame `first` of a longer one on, with that noise.
+        """
         network = self.served_network()
         mel = {"mel": ((None, None, self.front_end.n_mels), "float32")}
         audio = {"audio": ((None, None, 1), "float32")}
+        place = {"seed": ((None,), "int64"), "first": ((None,), "int64")}
+        part = Signature(
+            mel | place,
+            lambda mel, seed, first: {"audio": self._audio(network, mel, seed, first)},
+            wav="part_wav",
+            steps=32,
+        )
         return {
+            **({"part": part} if self.takes_noise else {}),
             "serving_default": Signature(mel, lambda mel: {"audio": self._audio(network, mel)}, wav="wav", steps=32),
             "analysis_synthesis": Signature(
                 audio,

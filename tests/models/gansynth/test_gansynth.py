@@ -282,7 +282,7 @@ def test_the_export_makes_the_same_notes(tmp_path):
     model.ema_generator.facts.progress.assign(0.5)
     version = export(model, tmp_path / "notes")
     signatures = tf.saved_model.load(str(version)).signatures
-    assert set(signatures) == {"serving_default", "from_seed", "wav"}
+    assert set(signatures) == {"describe", "serving_default", "from_seed", "wav"}
     seeds, pitch = tf.constant([3, -7, 2**40], tf.int64), tf.constant([60, 71, 60], tf.int64)
     wanted = model.generate(3, seed=[3, -7, 2**40], pitch=[60, 71, 60])
     np.testing.assert_allclose(signatures["from_seed"](seed=seeds, pitch=pitch)["audio"], wanted, atol=1e-5)
