@@ -25,9 +25,9 @@ def export(preset, out, *, version=None, format="saved_model", float16=False):
     `serving_default` (latents or mels to audio) and `from_seed` (one integer a row to audio), and beside them their
     forms with `wav_bytes` for audio (16-bit WAV files, base64 over REST): `wav`, and for vocoders `wav_to_wav`, which
     refuses another sample rate than the model's. `describe` answers the model's `description()` as JSON text, one for
-    each of its `row`s, for clients that only reach a server. Core TensorFlow operations only. After writing, the file is loaded
-    again and every signature compared with the model's. The formats "litert" and "onnx" write the generator alone to
-    one file instead: see `export_formats.write`.
+    each of its `row`s, for clients that only reach a server. Core TensorFlow operations only. After writing, the file
+    is loaded again and every signature compared with the model's. The formats "litert" and "onnx" write the generator
+    alone to one file instead: see `export_formats.write`.
 
     Args:
         preset: an `AudioGAN`, or the handle of a preset.

@@ -246,9 +246,9 @@ def test_export_answers_windows_and_wav_files_of_any_length(model, noisy, tmp_pa
     whole = model.enhance(noisy, seed=3)
     np.testing.assert_allclose(found[0, : 8 * hop], whole[: 8 * hop], atol=1e-5)
     np.testing.assert_allclose(found[1, 3 * hop :], whole[begin + 3 * hop :], atol=1e-5)
-    files = tf.constant([wav(part[:, None], 16000) for part in parts.numpy()[..., 0]])
-    answer = signatures["part_wav"](wav_bytes=files, seed=tf.constant([3, 3], tf.int64), first=places)["wav_bytes"].numpy()
-    back, _ = soundfile.read(io.BytesIO(answer[1]), dtype="float32")
+    files = tf.constant([wav(part, 16000) for part in parts.numpy()])
+    answer = signatures["part_wav"](wav_bytes=files, seed=tf.constant([3, 3], tf.int64), first=places)["wav_bytes"]
+    back, _ = soundfile.read(io.BytesIO(answer.numpy()[1]), dtype="float32")
     np.testing.assert_allclose(back[3 * hop :], whole[begin + 3 * hop :].clip(-1, 1), atol=1e-3)
     with pytest.raises(tf.errors.InvalidArgumentError, match="sample rate of 16000 Hz"):
         signatures["wav_to_wav"](wav_bytes=tf.constant([wav(noisy, 8000)]))

@@ -3,7 +3,7 @@
 import numpy as np
 
 import tf_audio_gan
-from tf_audio_gan.audio.io import read_audio
+from tf_audio_gan.audio.io import read_audio, write_audio
 from tf_audio_gan.audio.synthetic import write_drum_hits
 from tf_audio_gan.evaluation import zoo_presets
 from tf_audio_gan.listening import listening_page
@@ -62,11 +62,11 @@ def _over_http(out, seeds):
     folder = out / "served"
     folder.mkdir(exist_ok=True)
     with Server({"drums": out / "exported" / "drums"}, port=0) as server:
-        replies = Client(server.url, model="drums").generate(seed=seeds)
+        sounds, rate = Client(server.url).generate(seed=seeds)
         url = server.url
     files = [folder / f"seed_{seed}.wav" for seed in seeds]
-    for path, reply in zip(files, replies, strict=True):
-        path.write_bytes(reply)
+    for path, sound in zip(files, sounds, strict=True):
+        write_audio(path, sound, rate)
     return files, url
 
 

@@ -295,6 +295,7 @@ class Enhancer(OnePassGAN):
             "part": Signature(
                 {**whole.inputs, "seed": ((None,), "int64"), "first": ((None,), "int64")},
                 lambda audio, seed, first: {"audio": self.enhanced(audio, seed, first)},
-                wav="part_wav", steps=whole.steps,
+                wav="part_wav",
+                steps=whole.steps,
             ),
         }

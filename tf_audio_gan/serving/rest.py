@@ -13,7 +13,7 @@ import time
 import zlib
 
 from tf_audio_gan.serving import examples, examples_run, json_parse, json_reply, json_request
-from tf_audio_gan.serving.routes import find_route
+from tf_audio_gan.serving.routes import MISSING_NAME, find_route
 from tf_audio_gan.serving.servables import DEFAULT_SIGNATURE
 from tf_audio_gan.serving.status import RequestError
 
@@ -99,7 +99,8 @@ class RestApp:
         try:
             route = find_route(method, target)
         except RequestError as error:
-            return error.http_status, _error_body(error.message)
+            listed = self._servables.listed() if error.message == MISSING_NAME else ""
+            return error.http_status, _error_body(error.message + listed)
         status, code, reply = await self._reply(route, body, b"gzip" in headers.get(b"content-encoding", b""))
         self._metrics.count("request_count", {"model_name": route.name, "status": code})
         if code == "OK" and method == "POST":

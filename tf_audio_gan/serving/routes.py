@@ -12,6 +12,7 @@ from tf_audio_gan.serving.status import RequestError
 _WHICH = r"(?:/versions/(?P<version>[0-9]+)|/labels/(?P<label>[^/:]+))?"
 _POST = re.compile(rf"/v1/models/(?P<name>[^/:]+){_WHICH}:(?P<verb>classify|regress|predict)", re.IGNORECASE)
 _GET = re.compile(rf"/v1/models(?:/(?P<name>[^/:]+))?{_WHICH}(?:/(?P<verb>metadata))?", re.IGNORECASE)
+MISSING_NAME = "Missing model name in request."
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,7 +48,7 @@ def find_route(method, target):
     verb = match["verb"]
     if method == "GET":
         if match["name"] is None:
-            raise RequestError("Missing model name in request.")
+            raise RequestError(MISSING_NAME)
         verb = "metadata" if verb == "metadata" else "status"
     elif verb != verb.lower():
         raise RequestError(f"Malformed request: {method} {target}")

@@ -5,6 +5,7 @@ the last request that began on it has ended.
 """
 
 import contextlib
+import json
 import logging
 import threading
 import time
@@ -225,10 +226,15 @@ class Servables:
         with self._lock:
             states = dict(self._states.get(name, {}))
         if not states:
-            raise RequestError(f"Could not find any versions of model {name}", "NOT_FOUND")
+            listed = "" if name else self.listed()
+            raise RequestError(f"Could not find any versions of model {name}{listed}", "NOT_FOUND")
         if number is not None and number not in states:
             raise RequestError(f"Could not find version {number} of model {name}", "NOT_FOUND")
         return [(n, *states[n]) for n in ([number] if number is not None else sorted(states, reverse=True))]
+
+    def listed(self):
+        """The models served, for the end of a sentence that asks for a name; clients read it (`serving.client`)."""
+        return f" Models served: {json.dumps(sorted(self._served))}"
 
     def close(self):
         """Free every version; runs that have not ended are cancelled."""

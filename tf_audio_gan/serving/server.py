@@ -1,7 +1,7 @@
 """The embedded server: TensorFlow Serving's REST and gRPC interfaces in one Python process.
 
     with Server({"drums": "exports/drums"}, port=0) as server:
-        wav = Client(server.url, model="drums").generate(seed=1)[0]
+        audio, rate = Client(server.url).generate(seed=1)
 
 It listens on this machine alone unless told otherwise, and asks nobody who they are: put a proxy in front of a server
 that others can reach.
