@@ -338,3 +338,45 @@ def test_a_port_in_use_is_one_clear_error(embedded, base):
 
     with pytest.raises(OSError, match="for gRPC; choose another port"):
         Server({"m": base}, port=0, grpc_port=embedded.grpc_port).start()
+
+
+@only_embedded
+def test_probes_are_answered_while_predictions_wait(serve, monkeypatch):
+    from tf_audio_gan.serving import grpc_server
+
+    monkeypatch.setattr(grpc_server, "MAX_WAITING", 8)
+    server, _ = serve(grpc_port=0)
+    call = Caller(f"127.0.0.1:{server.grpc_port}")
+    assert call("Check", service="Health").status == 1
+    path, most = "/tensorflow.serving.PredictionService/Predict", min(32, 4 * (os.cpu_count() or 1)) + 8
+    slow = messages().PredictRequest(**predict("slow", x=tensor(2e9))).SerializeToString()
+    running = [call.channel.unary_unary(path).future(slow, timeout=6.3) for _ in range(most + 5)]
+    time.sleep(1.5)
+    started = time.monotonic()
+    assert call("Check", service="Health").status == 1
+    assert call("GetModelStatus", service="ModelService", model_spec={"name": "m"}).model_version_status
+    assert call("GetModelMetadata", model_spec={"name": "m"}, metadata_field=["signature_def"]).metadata
+    large = tensor(1, shape=[2**20], field="float_val")
+    assert call.error("Predict", **predict(x=large)) == (
+        "RESOURCE_EXHAUSTED",
+        "8 requests are waiting already; try again later",
+    )
+    assert time.monotonic() - started < 3
+    codes = [one.exception().code().name for one in running]
+    assert codes.count("RESOURCE_EXHAUSTED") == 5 and codes.count("DEADLINE_EXCEEDED") == most
+    time.sleep(1)  # what runs has a limit of 6.4 s there
+    assert list(outputs(call("Predict", **predict(x=tensor(1))))["y"].float_val) == [2.5]
+    call.channel.close()
+
+
+@only_embedded
+def test_messages_past_the_room_for_all_are_unavailable(serve):
+    server, _ = serve(grpc_port=0)
+    call = Caller(f"127.0.0.1:{server.grpc_port}")
+    server._room.taken = server._room.size - 10
+    code, text = call.error("Predict", **predict(x=tensor(*range(100))))
+    assert code == "UNAVAILABLE" and "fill the 400 MiB for bodies; try again later" in text
+    server._room.taken = 0
+    assert list(outputs(call("Predict", **predict(x=tensor(1))))["y"].float_val) == [2.5]
+    assert server._room.taken == 0
+    call.channel.close()

@@ -167,6 +167,40 @@ def test_a_body_past_the_limit_is_413(serve):
     assert ask.predict(BODY).status == 200
 
 
+def test_bodies_past_the_room_for_all_are_503_and_the_room_is_given_back(serve):
+    server, ask = serve(max_body_mb=1, max_held_mb=2)
+    whole = b'{"instances":[1.0]}' + b" " * (2**20 - 19)
+
+    def half_sent(*sizes):
+        connections = []
+        for size in sizes:
+            connections.append(ask.connect())
+            connections[-1].putrequest("POST", "/v1/models/m:predict")
+            connections[-1].putheader("Content-Length", str(2**20))
+            connections[-1].endheaders(whole[:size])
+        while server._room.taken < sum(sizes):
+            time.sleep(0.01)
+        return connections
+
+    connections = half_sent(2**20 - 1, 2**20 - 1)
+    started = time.monotonic()
+    for body, headers in ((whole, {}), (iter([whole]), {}), (gzip.compress(whole), {"Content-Encoding": "gzip"})):
+        reply = ask.predict(body, headers=headers)
+        assert reply.status == 503 and "fill the 2 MiB for bodies; try again later" in reply.error
+    assert time.monotonic() - started < 5 and server._room.taken == 2 * 2**20 - 2
+    assert ask("GET", "/v1/models/m/metadata").status == 200
+    connections[0].send(whole[-1:])
+    assert connections[0].getresponse().status == 200
+    for connection in connections:  # the other client goes away in the middle
+        connection.close()
+    until = time.monotonic() + 10
+    while server._room.taken and time.monotonic() < until:
+        time.sleep(0.01)
+    assert server._room.taken == 0 and ask.predict(whole).status == 200
+    with pytest.raises(ValueError, match="max_held_mb is at least max_body_mb, 100, received 50"):
+        Server({"m": "."}, max_held_mb=50)
+
+
 def test_warmup_runs_before_the_model_is_served(serve, warm):
     good = predict_record(b"x", tf.make_tensor_proto([1.0, 2.0]))
     _, ask = serve({"warm": warm(good, good)})

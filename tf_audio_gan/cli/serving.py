@@ -33,6 +33,9 @@ def serve(
     ] = None,
     timeout_ms: Annotated[int, typer.Option(min=1, help="Of one REST request.")] = 30000,
     max_body_mb: Annotated[float, typer.Option(min=0.001, help="Largest request in MiB.")] = 100,
+    max_held_mb: Annotated[
+        float | None, typer.Option(min=0.001, help="Of all requests at once, in MiB; default: four of the largest.")
+    ] = None,
     cors: Annotated[bool, typer.Option("--cors", help="Let pages of other origins read the replies.")] = False,
 ):
     """Answer REST and gRPC requests for models as TensorFlow Serving does."""
@@ -57,6 +60,7 @@ def serve(
             monitoring_config_file=monitoring_config_file,
             timeout_ms=timeout_ms,
             max_body_mb=max_body_mb,
+            max_held_mb=max_held_mb,
             cors=cors,
         )
         server.run(ready=lambda server: _say_served(server, folders or {"MODEL": model_config_file}))

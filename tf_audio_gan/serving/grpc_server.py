@@ -1,9 +1,14 @@
-"""The gRPC server: methods by name, messages from bytes, errors as status codes, limits."""
+"""The gRPC server: methods by name, messages from bytes, errors as status codes, limits.
+
+Probes have threads of their own, and a prediction that would wait behind too many others is refused before its message
+is read: so both are answered at once, however much there is to do.
+"""
 
 import concurrent.futures
 import logging
 import os
 import re
+import threading
 import time
 
 from tf_audio_gan.serving import model_service, prediction_service
@@ -11,6 +16,8 @@ from tf_audio_gan.serving.messages import messages
 from tf_audio_gan.serving.status import RequestError
 
 MAX_WAITING = 256
+PROBES = {"GetModelStatus", "GetModelMetadata", "Check"}
+PROBING, MAX_PROBES = 4, 64  # threads; calls that run or wait in them
 LONGEST_ERROR = 1024
 log = logging.getLogger(__name__)
 
@@ -23,6 +30,7 @@ class GrpcServer:
         host: address to listen on.
         port: TCP port; 0 takes any free one, then read `port`.
         max_message_mb: largest request in MiB; the protocol's own limit is 2048.
+        room: `room.Room`, for the messages that are held at once.
         metrics: `metrics.Metrics`.
 
     Raises:
@@ -30,29 +38,32 @@ class GrpcServer:
         ImportError: grpcio is not installed.
     """
 
-    def __init__(self, servables, *, host, port, max_message_mb, metrics):
+    def __init__(self, servables, *, host, port, max_message_mb, room, metrics):
         grpc = _grpc()
         threads = min(32, 4 * (os.cpu_count() or 1))
-        self._pool = concurrent.futures.ThreadPoolExecutor(threads, "grpc")
+        self._pool, self._probes = _Pool(threads, "grpc"), _Pool(PROBING, "grpc_probe")
         options = [
             ("grpc.so_reuseport", 0),  # else two servers share a port, and neither says so
             ("grpc.max_receive_message_length", min(int(max_message_mb * 2**20), 2**31 - 1)),
             ("grpc.max_send_message_length", -1),
         ]
-        self._server = grpc.server(self._pool, options=options, maximum_concurrent_rpcs=threads + MAX_WAITING)
+        most = threads + MAX_WAITING
+        self._server = grpc.server(self._pool, options=options, maximum_concurrent_rpcs=most + MAX_PROBES)
+        full = lambda: self._pool.calls >= most  # noqa: E731
         prediction = prediction_service.PredictionService(servables)
         for service, methods, target in (
             ("tensorflow.serving.PredictionService", prediction_service.METHODS, prediction),
             ("tensorflow.serving.ModelService", model_service.METHODS, model_service.ModelService(servables)),
             ("grpc.health.v1.Health", model_service.HEALTH_METHODS, model_service.Health()),
         ):
-            self._server.add_generic_rpc_handlers([_handlers(grpc, metrics, service, methods, target)])
+            handlers = _handlers(grpc, metrics, room, methods, target, self._probes)
+            self._server.add_generic_rpc_handlers([_Service(grpc, service, handlers, full, self._probes)])
         try:
             self.port = self._server.add_insecure_port(f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
         except RuntimeError:
             self.port = 0
         if not self.port:
-            self._pool.shutdown()
+            self.close()
             raise OSError(f"cannot listen on {host} port {port} for gRPC; choose another port, or 0 for any")
 
     def start(self):
@@ -69,7 +80,49 @@ class GrpcServer:
 
     def close(self):
         """Wait for the threads; a run that goes on has to be cancelled first."""
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        for pool in (self._pool, self._probes):
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+class _Pool(concurrent.futures.ThreadPoolExecutor):
+    """Threads that know how many calls run or wait in them."""
+
+    def __init__(self, threads, name):
+        super().__init__(threads, name)
+        self.calls, self._counting = 0, threading.Lock()
+
+    def submit(self, function, /, *arguments, **keywords):
+        """As of every executor."""
+        future = super().submit(function, *arguments, **keywords)
+        self._count(1)
+        future.add_done_callback(lambda future: self._count(-1))
+        return future
+
+    def _count(self, change):
+        with self._counting:
+            self.calls += change
+
+
+class _Service:
+    """The handlers of one service, as grpcio asks for them when a call begins."""
+
+    def __init__(self, grpc, name, handlers, full, probes):
+        self._handlers = grpc.method_handlers_generic_handler(name, handlers)
+        self._patient = {f"/{name}/{method}" for method in handlers.keys() - PROBES}
+        self._full = full
+
+        def refuse(messages, context):
+            text = f"{MAX_WAITING} requests are waiting already; try again later"
+            context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, text)
+
+        refuse.experimental_thread_pool = probes
+        self._refusal = grpc.stream_unary_rpc_method_handler(refuse)  # as a stream, whose messages are not read
+
+    def service(self, details):
+        """The handler of a call, None for an unknown method."""
+        if details.method in self._patient and self._full():
+            return self._refusal
+        return self._handlers.service(details)
 
 
 def _grpc():
@@ -80,23 +133,28 @@ def _grpc():
     return grpc
 
 
-def _handlers(grpc, metrics, service, methods, target):
+def _handlers(grpc, metrics, room, methods, target, probes):
     handlers = {}
     for name, (request, reply) in methods.items():
         function = getattr(target, re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower())
-        handlers[name] = grpc.unary_unary_rpc_method_handler(
-            _answer(grpc, metrics, name, getattr(messages(), request), function),
-            response_serializer=getattr(messages(), reply).SerializeToString,
-        )
-    return grpc.method_handlers_generic_handler(service, handlers)
+        answer = _answer(grpc, metrics, room, name, getattr(messages(), request), function)
+        if name in PROBES:
+            answer.experimental_thread_pool = probes
+        serializer = getattr(messages(), reply).SerializeToString
+        handlers[name] = grpc.unary_unary_rpc_method_handler(answer, response_serializer=serializer)
+    return handlers
 
 
-def _answer(grpc, metrics, method, request_class, function):
+def _answer(grpc, metrics, room, method, request_class, function):
     """A method of ours as grpcio calls it, with the bytes of the request."""
 
     def answer(data, context):
         started = time.perf_counter()
-        model, code, reply = _called(method, request_class, function, data, context.time_remaining())
+        with room.guest() as take:
+            if take(len(data)):
+                model, code, reply = _called(method, request_class, function, data, context.time_remaining())
+            else:
+                model, code, reply = "", "UNAVAILABLE", room.full
         metrics.count("request_count", {"model_name": model, "status": code})
         if code != "OK":
             context.abort(grpc.StatusCode[code], _cut(reply))

@@ -47,21 +47,16 @@ class PredictionService:
 
     def classify(self, request, timeout_ms):
         """Classify examples."""
-        with self._use(request) as version:
-            name = request.model_spec.signature_name or DEFAULT_SIGNATURE
-            found = examples_run.classify(version, name, _examples(request.input), timeout_ms=timeout_ms)
-            reply = messages().ClassificationResponse(model_spec=_answered(request.model_spec.name, version, name))
-            _fill_classes(reply.result, found)
-            return reply
+        return self._on_examples("classify", messages().ClassificationResponse(), request, timeout_ms)
 
     def regress(self, request, timeout_ms):
         """One number for each example."""
+        return self._on_examples("regress", messages().RegressionResponse(), request, timeout_ms)
+
+    def _on_examples(self, method, reply, request, timeout_ms):
         with self._use(request) as version:
-            name = request.model_spec.signature_name or DEFAULT_SIGNATURE
-            found = examples_run.regress(version, name, _examples(request.input), timeout_ms=timeout_ms)
-            reply = messages().RegressionResponse(model_spec=_answered(request.model_spec.name, version, name))
-            _fill_values(reply.result, found)
-            return reply
+            given = _examples(request.input)
+            return _filled(reply, reply.result, method, version, request.model_spec, given, timeout_ms)
 
     def multi_inference(self, request, timeout_ms):
         """Several signatures of one model on the same examples."""
@@ -70,14 +65,9 @@ class PredictionService:
         given = _examples(request.input)
         with self._use(request.tasks[0]) as version:
             for task in request.tasks:
-                name = task.model_spec.signature_name or DEFAULT_SIGNATURE
-                result = reply.results.add(model_spec=_answered(task.model_spec.name, version, name))
-                if task.method_name.endswith("classify"):
-                    found = examples_run.classify(version, name, given, timeout_ms=timeout_ms)
-                    _fill_classes(result.classification_result, found)
-                else:
-                    found = examples_run.regress(version, name, given, timeout_ms=timeout_ms)
-                    _fill_values(result.regression_result, found)
+                method, one = task.method_name.rpartition("/")[2], reply.results.add()
+                result = one.classification_result if method == "classify" else one.regression_result
+                _filled(one, result, method, version, task.model_spec, given, timeout_ms)
         return reply
 
     def get_model_metadata(self, request, timeout_ms):
@@ -176,14 +166,15 @@ def _check_tasks(tasks):
             raise RequestError(f"Unsupported signature method_name: {task.method_name}", "UNIMPLEMENTED")
 
 
-def _fill_classes(result, found):
-    for row in found:
-        classes = result.classifications.add().classes
-        for label, score in row:
-            classes.add(label=label, score=score)
-
-
-def _fill_values(result, found):
+def _filled(reply, result, method, version, spec, examples, timeout_ms):
+    """The reply, with what `method` of a signature found of the examples, and which version and signature that was."""
+    name = spec.signature_name or DEFAULT_SIGNATURE
+    found = getattr(examples_run, method)(version, name, examples, timeout_ms=timeout_ms)
+    reply.model_spec.MergeFrom(_answered(spec.name, version, name))
     result.SetInParent()
-    for value in found:
-        result.regressions.add(value=value)
+    for one in found:
+        if method == "regress":
+            result.regressions.add(value=one)
+        else:
+            result.classifications.add(classes=[{"label": label, "score": score} for label, score in one])
+    return reply

@@ -13,6 +13,7 @@ import time
 import zlib
 
 from tf_audio_gan.serving import examples, examples_run, json_parse, json_reply, json_request
+from tf_audio_gan.serving.room import NoRoom
 from tf_audio_gan.serving.routes import MISSING_NAME, find_route
 from tf_audio_gan.serving.servables import DEFAULT_SIGNATURE
 from tf_audio_gan.serving.status import RequestError
@@ -38,16 +39,18 @@ class RestApp:
         servables: `servables.Servables`.
         timeout_ms: a body has to come within it, and a request that has waited longer for a thread is not run.
         max_body_mb: largest request body in MiB, also after inflating.
+        room: `room.Room`, for the bodies that are held at once.
         cors: bool, send the headers that let pages of other origins read the replies.
         metrics: `metrics.Metrics`.
         metrics_path: str, where they are answered, or None for nowhere.
     """
 
-    def __init__(self, servables, *, timeout_ms, max_body_mb, cors, metrics, metrics_path=None):
+    def __init__(self, servables, *, timeout_ms, max_body_mb, room, cors, metrics, metrics_path=None):
         self._servables = servables
         self._timeout = timeout_ms / 1000
         self._max_body_mb = max_body_mb
         self._max_body = int(max_body_mb * 2**20)
+        self._room = room
         self._cors = CORS_HEADERS if cors else []
         self._pool = concurrent.futures.ThreadPoolExecutor(min(32, 4 * (os.cpu_count() or 1)), "predict")
         self._waiting = 0
@@ -77,10 +80,11 @@ class RestApp:
             await _send(send, 200 if known else 400, b"", self._cors)
             return
         try:
-            status, reply = await self._timed_reply(scope["method"], target, headers, receive)
+            with self._room.guest() as take:
+                status, reply = await self._timed_reply(scope["method"], target, headers, receive, take)
         except ConnectionError:
             return
-        closing = [(b"connection", b"close")] if status in (408, 413) else []
+        closing = [(b"connection", b"close")] if status in (408, 413, 503) else []
         await _send(send, status, reply, [(b"content-type", b"application/json"), *self._cors, *closing])
 
     async def _send_metrics(self, send, target):
@@ -90,10 +94,10 @@ class RestApp:
         )
         await _send(send, 200 if known else 400, body, [(b"content-type", b"text/plain"), *self._cors])
 
-    async def _timed_reply(self, method, target, headers, receive):
+    async def _timed_reply(self, method, target, headers, receive, take):
         """As `_reply`, noted in the metrics where the request has a route."""
         started = time.perf_counter()
-        body = await self._body(method, headers, receive)
+        body = await self._body(method, headers, receive, take)
         if isinstance(body, tuple):
             return body
         try:
@@ -101,39 +105,44 @@ class RestApp:
         except RequestError as error:
             listed = self._servables.listed() if error.message == MISSING_NAME else ""
             return error.http_status, _error_body(error.message + listed)
-        status, code, reply = await self._reply(route, body, b"gzip" in headers.get(b"content-encoding", b""))
+        inflating = take if b"gzip" in headers.get(b"content-encoding", b"") else None
+        status, code, reply = await self._reply(route, body, inflating)
         self._metrics.count("request_count", {"model_name": route.name, "status": code})
         if code == "OK" and method == "POST":
             labels = {"model_name": route.name, "API": route.verb, "entrypoint": "REST"}
             self._metrics.observe("request_latency", labels, 1e6 * (time.perf_counter() - started))
         return status, reply
 
-    async def _body(self, method, headers, receive):
-        """The body, or the (status, body) of the reply to one that is too large or does not come."""
+    async def _body(self, method, headers, receive, take):
+        """The body, or the (status, body) of the reply to one that is too large, does not fit or does not come."""
         if method != "POST":
             return b""
         try:
             async with asyncio.timeout(self._timeout):
-                return await read_body(receive, headers, self._max_body)
+                return await read_body(receive, headers, self._max_body, take)
         except TimeoutError:
             return 408, _error_body(f"The request body did not come within this server's {self._timeout:g} s")
         except BodyTooLarge:
             return self._too_large()
+        except NoRoom:
+            return 503, _error_body(self._room.full)
 
     def _too_large(self):
         return 413, _error_body(f"The request body is larger than this server's limit of {self._max_body_mb} MiB")
 
-    async def _reply(self, route, body, is_gzip):
+    async def _reply(self, route, body, inflating):
         """(HTTP status, name of the status code, body) of a request with a route."""
         try:
             if route.verb in ("status", "metadata"):
                 return 200, "OK", self._describe(route)
-            return 200, "OK", await self._in_thread(self._infer, route, body, is_gzip)
+            return 200, "OK", await self._in_thread(self._infer, route, body, inflating)
         except RequestError as error:
             return error.http_status, error.code, _error_body(error.message)
         except BodyTooLarge:
             status, reply = self._too_large()
             return status, "RESOURCE_EXHAUSTED", reply
+        except NoRoom:
+            return 503, "UNAVAILABLE", _error_body(self._room.full)
         except RecursionError:
             return 400, "INVALID_ARGUMENT", _error_body("JSON Parse error: The document is nested too deeply.")
         except Exception as error:
@@ -164,8 +173,9 @@ class RestApp:
         finally:
             self._waiting -= 1
 
-    def _infer(self, route, body, is_gzip):
-        request = json_parse.parse_object(inflate(body, self._max_body) if is_gzip else body)
+    def _infer(self, route, body, inflating):
+        """`inflating` takes room for what a gzip body inflates to; None for another body."""
+        request = json_parse.parse_object(inflate(body, self._max_body, inflating) if inflating else body)
         name = request.get("signature_name", "")
         if not isinstance(name, str):
             raise RequestError(
@@ -200,47 +210,56 @@ def _error_body(text):
     return json.dumps({"error": text}).encode()
 
 
-async def read_body(receive, headers, limit):
+async def read_body(receive, headers, limit, take):
     """The whole body of a request, however it is sent.
 
     Past the limit, up to as many bytes again are read and thrown away, so that a client that is not much too large
-    can finish sending and read why it is refused.
+    can finish sending and read why it is refused; so is the rest of a body for which there is no room.
 
     Args:
         receive: the ASGI callable.
         headers: dict of bytes.
         limit: int, bytes.
+        take: function of a number of bytes that takes room for them, False where there is none (`room.Room.guest`).
 
     Returns:
         bytes.
 
     Raises:
         BodyTooLarge: there are more bytes than the limit.
+        NoRoom: there is no room for them.
         ConnectionError: the client went away.
     """
     declared = headers.get(b"content-length", b"0")
     if declared.isdigit() and int(declared) > 2 * limit:
         raise BodyTooLarge
-    chunks, size, more = [], 0, True
+    chunks, size, held, more, fits = [], 0, 0, True, True
     while more and size <= 2 * limit:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise ConnectionError
-        size += len(message.get("body", b""))
-        chunks.append(message.get("body", b""))
-        more = message.get("more_body", False)
-        if size > limit:
+        body, more = message.get("body", b""), message.get("more_body", False)
+        size += len(body)
+        fits = fits and size <= limit and take(len(body))
+        if fits:
+            chunks.append(body)
+            held += len(body)
+        else:
             chunks.clear()
+            held, _ = 0, take(-held)
     if size > limit:
         raise BodyTooLarge
+    if not fits:
+        raise NoRoom
     return b"".join(chunks)
 
 
-def inflate(body, limit):
+def inflate(body, limit, take):
     """Inflate a gzip body; one that is not whole becomes empty, as in TensorFlow Serving.
 
     Raises:
         BodyTooLarge: it inflates to more than `limit` bytes.
+        NoRoom: there is no room for them; `take` as in `read_body`.
     """
     stream = zlib.decompressobj(wbits=31)
     try:
@@ -249,6 +268,8 @@ def inflate(body, limit):
         return b""
     if len(data) > limit:
         raise BodyTooLarge
+    if not take(len(data)):
+        raise NoRoom
     return data if stream.eof else b""
 
 

@@ -20,6 +20,7 @@ from tf_audio_gan.serving.messages import read_text_file
 from tf_audio_gan.serving.metrics import Metrics
 from tf_audio_gan.serving.polling import Poller
 from tf_audio_gan.serving.ports import is_loopback, take_port
+from tf_audio_gan.serving.room import Room
 
 MAX_CONNECTIONS = 1000
 METRICS_PATH = "/monitoring/prometheus/metrics"
@@ -41,6 +42,7 @@ class Server:
         cors: bool, let pages of other origins read the replies.
         timeout_ms: limit of one prediction in milliseconds; past it the reply is 504.
         max_body_mb: largest request body in MiB; past it the reply is 413.
+        max_held_mb: MiB of all bodies that are held at once; past it the reply is 503. None: four of the largest.
         model_config_file: path of a text protocol buffer of ModelServerConfig, in place of the first three arguments.
         model_config_file_poll_seconds: how often that file is read again; 0 is never.
         poll_seconds: how often new versions are looked for; 0 is never.
@@ -64,6 +66,7 @@ class Server:
         cors=False,
         timeout_ms=30000,
         max_body_mb=100,
+        max_held_mb=None,
         model_config_file=None,
         model_config_file_poll_seconds=0,
         poll_seconds=1,
@@ -73,6 +76,8 @@ class Server:
         _require_serve_extra()
         if timeout_ms <= 0 or max_body_mb <= 0:
             raise ValueError(f"timeout_ms and max_body_mb are above 0, received {timeout_ms} and {max_body_mb}")
+        if max_held_mb is not None and max_held_mb < max_body_mb:
+            raise ValueError(f"max_held_mb is at least max_body_mb, {max_body_mb}, received {max_held_mb}")
         for number in (port, grpc_port or 0):
             if not 0 <= number < 65536:
                 raise ValueError(f"port is between 0 (any free one) and 65535, received {number}")
@@ -90,6 +95,7 @@ class Server:
         self.grpc_port = grpc_port
         self._metrics_path = monitoring_config_file and _metrics_path(monitoring_config_file)
         self._limits = {"timeout_ms": timeout_ms, "max_body_mb": max_body_mb, "cors": cors}
+        self._room = Room(int((max_held_mb or 4 * max_body_mb) * 2**20))
         self._stack = None
 
     @property
@@ -129,7 +135,7 @@ class Server:
             stack.enter_context(contextlib.closing(batcher))
         servables = Servables(self._configs, timeout_ms=timeout_ms, batcher=batcher, metrics=metrics)
         self._servables = stack.enter_context(contextlib.closing(servables))
-        app = RestApp(servables, metrics=metrics, metrics_path=self._metrics_path, **self._limits)
+        app = RestApp(servables, room=self._room, metrics=metrics, metrics_path=self._metrics_path, **self._limits)
         stack.enter_context(contextlib.closing(app))
         grpc = self._grpc_server(metrics)
         config = uvicorn.Config(
@@ -163,8 +169,9 @@ class Server:
             return None
         from tf_audio_gan.serving.grpc_server import GrpcServer
 
-        size = self._limits["max_body_mb"]
-        return GrpcServer(self._servables, host=self.host, port=self.grpc_port, max_message_mb=size, metrics=metrics)
+        where = {"host": self.host, "port": self.grpc_port}
+        limits = {"max_message_mb": self._limits["max_body_mb"], "room": self._room}
+        return GrpcServer(self._servables, **where, **limits, metrics=metrics)
 
     def _poll(self, stack):
         """Look for new versions, and at the configuration file, from threads of their own."""
