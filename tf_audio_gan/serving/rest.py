@@ -84,7 +84,7 @@ class RestApp:
                 status, reply = await self._timed_reply(scope["method"], target, headers, receive, take)
         except ConnectionError:
             return
-        closing = [(b"connection", b"close")] if status in (408, 413, 503) else []
+        closing = [(b"connection", b"close")] if status in (408, 413) else []
         await _send(send, status, reply, [(b"content-type", b"application/json"), *self._cors, *closing])
 
     async def _send_metrics(self, send, target):
