@@ -64,13 +64,14 @@ def body(form, seed=5):
 
 
 def load(port, model, form, clients, seconds):
-    """One run of wrk: its result as a dict."""
+    """One run of wrk: its result as a dict. What it leaves behind is done when this returns."""
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
         script.write(SCRIPT % body(form))
         script.flush()
         url = f"http://127.0.0.1:{port}/v1/models/{model}:predict"
         options = ["-t1", f"-c{clients}", f"-d{seconds}s", "--timeout", "60s", "-s", script.name]
         out = subprocess.run(["wrk", *options, url], capture_output=True, text=True, check=True).stdout
+    asked(port, model)
     found = json.loads(out.split("RESULT ")[1].splitlines()[0])
     return {**found, "rate": (found["requests"] - found["refused"]) / found["seconds"]}
 
@@ -110,7 +111,7 @@ def worker(folder):
 
 
 def added(folder, port, name, seconds, rounds):
-    """What REST adds for one client: {form: (in-process ms, REST ms)}, medians of rounds taken in turns."""
+    """What REST adds for one client: {form: (in-process ms, REST ms, difference, ratio)}, medians over turns."""
     inside, found = Inside(folder), {}
     for form in FORMS:
         inside.median(form, 1)
@@ -160,20 +161,26 @@ def asked_until(end, port, name):
     found = []
     while time.perf_counter() < end:
         start = time.perf_counter()
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-        connection.request("POST", f"/v1/models/{name}:predict", body("wav"))
-        status = connection.getresponse().status
-        connection.close()
+        status = asked(port, name)
         found.append((status, 1000 * (time.perf_counter() - start)))
     return found
+
+
+def asked(port, name):
+    """The status of one request on a connection of its own."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
+    connection.request("POST", f"/v1/models/{name}:predict", body("wav"))
+    status = connection.getresponse().status
+    connection.close()
+    return status
 
 
 def report(name, folder, seconds, rounds, requests):
     """Measures one model and prints what came out."""
     with serving(folder) as (port, pid):
         print(f"\n## {name}: in-process and REST, one client, medians of {rounds} turns of {seconds} s")
-        for form, (inside, rest) in added(folder, port, name, seconds, rounds).items():
-            print(f"{form}: {inside:.2f} ms, {rest:.2f} ms: {rest - inside:+.2f} ms, x {rest / inside:.2f}", flush=True)
+        for form, (inside, rest, more, ratio) in added(folder, port, name, seconds, rounds).items():
+            print(f"{form}: {inside:.2f} ms, {rest:.2f} ms; turn by turn {more:+.2f} ms, x {ratio:.2f}", flush=True)
         table(name, port, "off", seconds)
         if requests:
             marks = memory(port, pid, name, requests)
@@ -197,7 +204,7 @@ def table(name, port, batching, seconds):
     print(f"batching {batching}: form, clients, requests/s, p50, p95, p99 in ms; refused, broken, late")
     for form in FORMS:
         for clients in CLIENTS:
-            r = load(port, name, form, clients, seconds)
+            r = load(port, name, form, clients, seconds * (1 if name == "small" else max(1, clients // 8)))
             quantiles = ", ".join(f"{r[key]:.1f}" for key in ("p50", "p95", "p99"))
             wrong = ", ".join(str(r[key]) for key in ("refused", "broken", "late"))
             print(f"  {form}, {clients}, {r['rate']:.1f}, {quantiles}; {wrong}", flush=True)

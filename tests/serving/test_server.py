@@ -3,6 +3,8 @@
 import concurrent.futures
 import gzip
 import http.client
+import json
+import os
 import signal
 import socket
 import subprocess
@@ -85,6 +87,36 @@ def test_too_many_waiting_requests_are_503(serve, monkeypatch):
     reply = ask.predict(BODY)
     assert reply.status == 503 and "try again later" in reply.error
     assert ask("GET", "/v1/models/m/metadata").status == 200
+
+
+def test_waiting_requests_of_clients_that_went_away_are_not_run(serve, monkeypatch):
+    from tf_audio_gan.serving import rest
+
+    go, run, infer = threading.Event(), [], rest.RestApp._infer
+
+    def held(app, route, body, inflating):
+        run.append(json.loads(body)["instances"][0])
+        go.wait(30)
+        return infer(app, route, body, inflating)
+
+    monkeypatch.setattr(rest.RestApp, "_infer", held)
+    _, ask = serve()
+    threads = min(32, 4 * (os.cpu_count() or 1))
+    connections = []
+    for number in range(threads + 4):
+        connections.append(ask.connect())
+        connections[-1].request("POST", "/v1/models/m:predict", f'{{"instances": [{number}]}}')
+        while len(run) < min(number + 1, threads):
+            time.sleep(0.01)
+    time.sleep(0.3)
+    for connection in connections[-3:]:
+        connection.close()
+    time.sleep(0.3)
+    go.set()
+    replies = [json.loads(connection.getresponse().read())["predictions"] for connection in connections[:-3]]
+    assert replies == [[number / 2 + 2] for number in range(threads + 1)]
+    assert ask.predict(BODY).status == 200
+    assert run == [*range(threads + 1), 1.0]
 
 
 def test_the_latest_version_is_served(serve):

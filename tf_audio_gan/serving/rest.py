@@ -52,7 +52,8 @@ class RestApp:
         self._max_body = int(max_body_mb * 2**20)
         self._room = room
         self._cors = CORS_HEADERS if cors else []
-        self._pool = concurrent.futures.ThreadPoolExecutor(min(32, 4 * (os.cpu_count() or 1)), "predict")
+        self._threads = min(32, 4 * (os.cpu_count() or 1))
+        self._pool = concurrent.futures.ThreadPoolExecutor(self._threads, "predict")
         self._waiting = 0
         self._metrics, self._metrics_path = metrics, metrics_path
 
@@ -106,7 +107,7 @@ class RestApp:
             listed = self._servables.listed() if error.message == MISSING_NAME else ""
             return error.http_status, _error_body(error.message + listed)
         inflating = take if b"gzip" in headers.get(b"content-encoding", b"") else None
-        status, code, reply = await self._reply(route, body, inflating)
+        status, code, reply = await self._reply(route, body, inflating, receive)
         self._metrics.count("request_count", {"model_name": route.name, "status": code})
         if code == "OK" and method == "POST":
             labels = {"model_name": route.name, "API": route.verb, "entrypoint": "REST"}
@@ -130,12 +131,14 @@ class RestApp:
     def _too_large(self):
         return 413, _error_body(f"The request body is larger than this server's limit of {self._max_body_mb} MiB")
 
-    async def _reply(self, route, body, inflating):
-        """(HTTP status, name of the status code, body) of a request with a route."""
+    async def _reply(self, route, body, inflating, receive):
+        """(HTTP status, name of the status code, body) of a request with a route; ConnectionError: nobody waits."""
         try:
             if route.verb in ("status", "metadata"):
                 return 200, "OK", self._describe(route)
-            return 200, "OK", await self._in_thread(self._infer, route, body, inflating)
+            return 200, "OK", await self._in_thread(receive, self._infer, route, body, inflating)
+        except ConnectionError:
+            raise
         except RequestError as error:
             return error.http_status, error.code, _error_body(error.message)
         except BodyTooLarge:
@@ -163,13 +166,17 @@ class RestApp:
             for number, state, code, message in self._servables.states(route.name, route.version)
         ]
 
-    async def _in_thread(self, function, *arguments):
+    async def _in_thread(self, receive, function, *arguments):
         if self._waiting >= MAX_WAITING:
             raise RequestError(f"{MAX_WAITING} requests are waiting already; try again later", "UNAVAILABLE")
         self._waiting += 1
         deadline = time.monotonic() + self._timeout
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._pool, _timely, deadline, function, *arguments)
+            future = self._pool.submit(_timely, deadline, function, *arguments)
+            done = asyncio.wrap_future(future)
+            if self._waiting > self._threads:
+                await _done_or_gone(future, done, receive)
+            return await done
         finally:
             self._waiting -= 1
 
@@ -198,6 +205,17 @@ def _predict(version, name, request):
         raise RequestError(f"Failed to get input map for signature: {name or 'DEFAULT'}")
     inputs, row = json_request.read_tensors(request, wanted)
     return json_reply.write_reply(version.run(name or DEFAULT_SIGNATURE, inputs), row)
+
+
+async def _done_or_gone(future, done, receive):
+    """Waits for a thread's future; ConnectionError if the client goes away before it has begun: then it never will."""
+    gone = asyncio.ensure_future(receive())
+    try:
+        await asyncio.wait({done, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if not done.done() and future.cancel():
+            raise ConnectionError
+    finally:
+        gone.cancel()
 
 
 def _timely(deadline, function, *arguments):
