@@ -117,6 +117,7 @@ def added(folder, port, name, seconds, rounds):
         inside.median(form, 1)
         load(port, name, form, 1, 1)
         pairs = [(inside.median(form, seconds), load(port, name, form, 1, seconds)["p50"]) for _ in range(rounds)]
+        pairs = [(one, other, other - one, other / one) for one, other in pairs]
         found[form] = tuple(statistics.median(column) for column in zip(*pairs, strict=True))
     inside.close()
     return found

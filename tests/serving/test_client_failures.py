@@ -1,5 +1,6 @@
 """What the client does when it gets no answer, or a refusal: servers that fail as they are told."""
 
+import base64
 import http.server
 import socket
 import ssl
@@ -118,6 +119,10 @@ def test_a_token_and_headers_are_sent(told):
     url, seen = told(OK)
     Client(url, "m", token="secret", headers={"X-Tenant": "a"}).status()
     assert seen[0]["Authorization"] == "Bearer secret" and seen[0]["X-Tenant"] == "a"
+    url, seen = told(OK)
+    client = Client(url.replace("//", "//me:p%40ss@"), "m")
+    client.status()
+    assert seen[0]["Authorization"] == "Basic " + base64.b64encode(b"me:p@ss").decode() and client.url == url
 
 
 def test_a_name_that_tensorflow_serving_uses_is_tried(told):
@@ -148,7 +153,7 @@ def test_no_server_and_no_answer(scheme, paused):
     assert len(paused) == 2
 
 
-@pytest.mark.parametrize("url", ["127.0.0.1:8501", "ftp://host", "http://", "http://user:word@host:8501"])
+@pytest.mark.parametrize("url", ["127.0.0.1:8501", "ftp://host", "http://"])
 def test_addresses_of_another_form_are_refused(url):
     with pytest.raises(ValueError, match="looks like 'http://127.0.0.1:8501' or 'grpc://"):
         Client(url)

@@ -34,7 +34,8 @@ class Client(ServedModel):
     502, 503; gRPC UNAVAILABLE, RESOURCE_EXHAUSTED) or the connection was refused or reset before an answer.
 
     Args:
-        url: `http://host:8501`, `https://...`, `grpc://host:8500` or `grpcs://...`.
+        url: `http://host:8501`, `https://...`, `grpc://host:8500` or `grpcs://...`; `https://name:password@host` where
+            a proxy asks for both.
         model: name of the model, which the embedded server calls as its folder, TensorFlow Serving as `--model_name`;
             None: the only one, where the server says which it has (the embedded one does) or calls it as usual.
         version: number of a version, or None.

@@ -1,8 +1,9 @@
 """One model on a server: its name, its signatures, what it says of itself, and running it."""
 
+import base64
 import json
 import re
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from tf_audio_gan.serving.asking.grpc import Grpc
 from tf_audio_gan.serving.asking.rest import Rest
@@ -15,6 +16,16 @@ _USUAL = ("model", "default")  # what TensorFlow Serving calls a model unless to
 _EXPORT = "export it again with this version (tf-audio-gan export), or tell the client: Client(description={...})"
 
 
+def _authorization(parts, token):
+    """The header of a token, or of the user's name and password in an address."""
+    if token is not None:
+        return {"Authorization": f"Bearer {token}"}
+    if parts.username is None:
+        return {}
+    pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+    return {"Authorization": "Basic " + base64.b64encode(pair.encode()).decode()}
+
+
 class ServedModel:
     """The part of `client.Client` that is the same for every model; arguments and errors are described there."""
 
@@ -23,10 +34,10 @@ class ServedModel:
         token=None, headers=None, certificates=None, description=None,
     ):  # fmt: skip
         parts = urlsplit(url)
-        if parts.scheme not in _SCHEMES or not parts.hostname or parts.username is not None:
+        if parts.scheme not in _SCHEMES or not parts.hostname:
             raise ValueError(
                 "the server's address looks like 'http://127.0.0.1:8501' or 'grpc://127.0.0.1:8500' (https and grpcs "
-                f"too; a user's name goes into headers), received {url!r}"
+                f"too), received {url!r}"
             )
         if version is not None and label is not None:
             raise ValueError(f"give a version or a label, received both: {version} and {label!r}")
@@ -35,7 +46,8 @@ class ServedModel:
                 "timeout must be above 0, retries 0 or more, parallel at least 1. "
                 f"Received: timeout={timeout}, retries={retries}, parallel={parallel}"
             )
-        headers = {**({} if token is None else {"Authorization": f"Bearer {token}"}), **(headers or {})}
+        url = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()  # errors show it
+        headers = {**_authorization(parts, token), **(headers or {})}
         options = {"timeout": timeout, "retries": retries, "headers": headers, "certificates": certificates}
         self.url, self._wire = url, _SCHEMES[parts.scheme](url, **options)
         self._model, self._version, self._label, self._parallel = model, version, label, parallel
