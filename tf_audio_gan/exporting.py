@@ -95,9 +95,9 @@ def _functions(model):
     """{signature name: concrete function}, the forms with WAV files added."""
     functions = {}
     for name, s in model.signatures().items():
-        functions[name] = _concrete(s.inputs, s.function, s.below)
+        functions[name] = _concrete(s.inputs, s.function, s.within)
         if s.wav:
-            functions[s.wav] = _concrete(*_with_wav(s, model.sample_rate), s.below)
+            functions[s.wav] = _concrete(*_with_wav(s, model.sample_rate), s.within)
     functions[DESCRIBE] = _concrete({"row": ((None,), "int64")}, _describing(model.description()), {})
     return functions
 
@@ -131,26 +131,26 @@ def _with_wav(signature, sample_rate):
     return {"wav_bytes": ((None,), "string"), **others}, each
 
 
-def _concrete(inputs, function, below):
+def _concrete(inputs, function, within):
     import tensorflow as tf
 
     def call(**tensors):
         tensors = {name: tf.ensure_shape(x, inputs[name][0]) for name, x in tensors.items()}
-        return function(**{name: _bounded(name, x, below.get(name)) for name, x in tensors.items()})
+        return function(**{name: _bounded(name, x, within.get(name)) for name, x in tensors.items()})
 
     specs = {name: tf.TensorSpec(shape, dtype, name=name) for name, (shape, dtype) in inputs.items()}
     return tf.function(call, autograph=False).get_concrete_function(**specs)
 
 
-def _bounded(name, numbers, bound):
-    """The same whole numbers; an error, when the graph runs, for one that is not from 0 to below the bound."""
+def _bounded(name, numbers, allowed):
+    """The same whole numbers; an error, when the graph runs, for one that is not in a range."""
     import tensorflow as tf
 
-    if bound is None:
+    if allowed is None:
         return numbers
-    fine = tf.reduce_all((numbers >= 0) & (numbers < bound))
+    fine = tf.reduce_all((numbers >= allowed[0]) & (numbers <= allowed[-1]))
     with tf.control_dependencies(
-        [tf.debugging.Assert(fine, [f"{name} must be from 0 to {bound - 1}; received:", numbers])]
+        [tf.debugging.Assert(fine, [f"{name} must be from {allowed[0]} to {allowed[-1]}; received:", numbers])]
     ):
         return tf.identity(numbers)
 
@@ -189,7 +189,10 @@ def _write_extras(model, functions, folder, name):
     requests = []
     for given, s in model.signatures().items():
         for rows in (1, 4):
-            example = {n: np.zeros(_shape(shape, rows, s.steps), dtype) for n, (shape, dtype) in s.inputs.items()}
+            example = {
+                n: np.full(_shape(shape, rows, s.steps), s.within.get(n, range(1))[0], dtype)
+                for n, (shape, dtype) in s.inputs.items()
+            }
             requests.append((given, example))
             if s.wav:
                 requests.append((s.wav, _as_wav(example, model.sample_rate)))
@@ -215,7 +218,7 @@ def _compare(model, folder):
     loaded, rng = tf.saved_model.load(str(folder)).signatures, np.random.default_rng(0)
     for name, s in model.signatures().items():
         example = {
-            n: tf.constant(_random(rng, _shape(shape, 2, s.steps), d, s.below.get(n)))
+            n: tf.constant(_random(rng, _shape(shape, 2, s.steps), d, s.within.get(n)))
             for n, (shape, d) in s.inputs.items()
         }
         for key, wanted in s.function(**example).items():
@@ -228,7 +231,7 @@ def _compare(model, folder):
                 )
 
 
-def _random(rng, shape, dtype, bound):
+def _random(rng, shape, dtype, allowed):
     if "int" in dtype:
-        return rng.integers(0, bound or 1000, shape).astype(dtype)
+        return rng.choice(allowed or range(1000), shape).astype(dtype)
     return rng.uniform(-1, 1, shape).astype(dtype)

@@ -24,14 +24,14 @@ class Signature:
         function: keyword tensors -> {name: tensor}, in keras.ops.
         wav: name under which an export adds the same with WAV files for audio ("wav"), or none.
         steps: how long the axis of no fixed length is in examples and warm-up requests.
-        below: {name of an integer input: bound}; an export refuses numbers that are not from 0 to below it.
+        within: {name of an integer input: range}; an export refuses numbers outside it.
     """
 
     inputs: dict
     function: Callable
     wav: str = ""
     steps: int = 0
-    below: dict = field(default_factory=dict)
+    within: dict = field(default_factory=dict)
 
 
 class AudioGAN(keras.Model):

@@ -216,10 +216,10 @@ class LatentGAN(AudioGAN):
         def from_seed(seed, labels):
             return made(self.latents(seed), labels)
 
-        below = {"labels": classes}
+        within = {"labels": range(classes)}
         return {
-            "serving_default": Signature(latents | hard, made, below=below),
-            "from_seed": Signature(seed | hard, from_seed, wav="wav", below=below),
+            "serving_default": Signature(latents | hard, made, within=within),
+            "from_seed": Signature(seed | hard, from_seed, wav="wav", within=within),
             "mix": Signature(latents | soft, made),
             "mix_from_seed": Signature(seed | soft, from_seed, wav="mix_wav"),
         }

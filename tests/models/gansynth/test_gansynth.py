@@ -282,12 +282,22 @@ def test_the_export_makes_the_same_notes(tmp_path):
     model.ema_generator.facts.progress.assign(0.5)
     version = export(model, tmp_path / "notes")
     signatures = tf.saved_model.load(str(version)).signatures
-    assert set(signatures) == {"describe", "serving_default", "from_seed", "wav"}
+    made = {"serving_default", "from_seed", "wav", "interpolate", "interpolate_wav"}
+    assert set(signatures) == {"describe", *made}
     seeds, pitch = tf.constant([3, -7, 2**40], tf.int64), tf.constant([60, 71, 60], tf.int64)
     wanted = model.generate(3, seed=[3, -7, 2**40], pitch=[60, 71, 60])
     np.testing.assert_allclose(signatures["from_seed"](seed=seeds, pitch=pitch)["audio"], wanted, atol=1e-5)
-    with pytest.raises(tf.errors.InvalidArgumentError, match="pitch must be from 0 to 71"):
+    with pytest.raises(tf.errors.InvalidArgumentError, match="pitch must be from 60 to 71"):
         signatures["from_seed"](seed=seeds, pitch=pitch + 12)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="pitch must be from 60 to 71"):
+        signatures["from_seed"](seed=seeds, pitch=pitch - 1)
+    weight, others = tf.constant([0.0, 1.0, 0.25]), tf.constant([5, 6, 7], tf.int64)
+    found = signatures["interpolate"](seed=seeds, seed_to=others, weight=weight, pitch=pitch)["audio"].numpy()
+    np.testing.assert_allclose(found[:1], wanted[:1], atol=1e-5)
+    np.testing.assert_allclose(found[1:2], model.generate(1, seed=6, pitch=71), atol=1e-5)
+    between = array(model.between(model.latents(np.array([2**40])), model.latents(np.array([7])), 0.25))
+    one_hot = np.eye(len(PITCHES), dtype="float32")[:1]
+    np.testing.assert_allclose(found[2:], model.generate_from(between, labels=one_hot), atol=1e-5)
 
 
 def test_a_published_config_is_the_default():

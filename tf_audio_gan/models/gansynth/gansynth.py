@@ -317,7 +317,8 @@ class GANSynth(LatentGAN):
     def signatures(self):
         """Signatures for serving: latents, or one integer a row, and MIDI pitches int64 [batch], to audio.
 
-        A pitch that the model has not, but below its highest, is unknown to the generator: no class at all.
+        "interpolate" takes two seeds and a weight, 0 for the timbre of the first and 1 for that of the second. A pitch
+        that the model has not, but amid those that it has, is unknown to the generator: no class at all.
         """
         stage, pitches = self.stage(), self.pitches
 
@@ -328,11 +329,16 @@ class GANSynth(LatentGAN):
         def from_seed(seed, pitch):
             return made(self.latents(seed), pitch)
 
+        def interpolate(seed, seed_to, weight, pitch):
+            return made(self.between(self.latents(seed), self.latents(seed_to), weight[:, None]), pitch)
+
         latents, seed = {"latents": ((None, self.latent_dim), "float32")}, {"seed": ((None,), "int64")}
-        pitch, below = {"pitch": ((None,), "int64")}, {"pitch": int(pitches[-1]) + 1}
+        pitch, within = {"pitch": ((None,), "int64")}, {"pitch": range(int(pitches[0]), int(pitches[-1]) + 1)}
+        way = seed | {"seed_to": ((None,), "int64"), "weight": ((None,), "float32")} | pitch
         return {
-            "serving_default": Signature(latents | pitch, made, below=below),
-            "from_seed": Signature(seed | pitch, from_seed, wav="wav", below=below),
+            "serving_default": Signature(latents | pitch, made, within=within),
+            "from_seed": Signature(seed | pitch, from_seed, wav="wav", within=within),
+            "interpolate": Signature(way, interpolate, wav="interpolate_wav", within=within),
         }
 
     def audio_settings(self):
