@@ -6,7 +6,8 @@ for JSON numbers, with batching off and on: requests per second, the latency's p
 What REST adds is its median beside that of the same SavedModel called in-process: by turns, in one run, so that both
 meet the same machine. Then memory over many requests, and an overload: how soon those that are refused are told so.
 
-Other work on the machine slows all of it down; ratios of one run are what to go by.
+Other work on the machine slows all of it down; ratios of one run are what to go by, and of processor time (of the
+server's process, and of the one that calls in-process), which other work changes least.
 """
 
 import argparse
@@ -25,6 +26,7 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 MODELS = {"small": {"dim": 4}, "full": {"dim": 64}}
+PARTS = ("added", "table", "memory", "overload")
 CLIENTS = (1, 4, 16, 64)
 FORMS = {"wav": "wav", "json": "from_seed"}  # what is asked for: signature
 BATCHING = "max_batch_size { value: 16 }\nbatch_timeout_micros { value: 1000 }\nnum_batch_threads { value: 2 }\n"
@@ -83,11 +85,11 @@ class Inside:
         command = [sys.executable, __file__, "--worker", str(folder)]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
-    def median(self, form, seconds):
-        """Median of a call in milliseconds."""
+    def call(self, form, seconds):
+        """(median of a call, processor time of one) in milliseconds."""
         self.process.stdin.write(json.dumps([FORMS[form], seconds]) + "\n")
         self.process.stdin.flush()
-        return float(self.process.stdout.readline())
+        return json.loads(self.process.stdout.readline())
 
     def close(self):
         self.process.stdin.close()
@@ -95,32 +97,46 @@ class Inside:
 
 
 def worker(folder):
-    """Answers lines [signature, seconds] with the median of its calls in milliseconds."""
+    """Answers lines [signature, seconds] as `Inside.call` says."""
     import tensorflow as tf
 
     signatures = tf.saved_model.load(os.path.join(folder, "1")).signatures
     for line in sys.stdin:
         name, seconds = json.loads(line)
-        call, end, times = signatures[name], time.perf_counter() + seconds, []
+        call, end, times, used = signatures[name], time.perf_counter() + seconds, [], time.process_time()
         while not times or time.perf_counter() < end:
             start = time.perf_counter()
             (value,) = call(seed=tf.constant([5], tf.int64)).values()
             value.numpy()
             times.append(time.perf_counter() - start)
-        print(1000 * statistics.median(times), flush=True)
+        used = time.process_time() - used
+        print(json.dumps([1000 * statistics.median(times), 1000 * used / len(times)]), flush=True)
 
 
-def added(folder, port, name, seconds, rounds):
-    """What REST adds for one client: {form: (in-process ms, REST ms, difference, ratio)}, medians over turns."""
+def added(folder, port, pid, name, seconds, rounds):
+    """What REST adds for one client: {form: medians over turns of (in-process, REST, processor time of both) in ms}.
+
+    wrk leaves a request unanswered at its end, which is run too, and so is the one that waits for that.
+    """
     inside, found = Inside(folder), {}
     for form in FORMS:
-        inside.median(form, 1)
+        inside.call(form, 1)
         load(port, name, form, 1, 1)
-        pairs = [(inside.median(form, seconds), load(port, name, form, 1, seconds)["p50"]) for _ in range(rounds)]
-        pairs = [(one, other, other - one, other / one) for one, other in pairs]
-        found[form] = tuple(statistics.median(column) for column in zip(*pairs, strict=True))
+        turns = []
+        for _ in range(rounds):
+            latency, used = inside.call(form, seconds)
+            before = processor_ms(pid)
+            rest = load(port, name, form, 1, seconds)
+            turns.append((latency, rest["p50"], used, (processor_ms(pid) - before) / (rest["requests"] + 2)))
+        found[form] = [statistics.median(column) for column in zip(*turns, strict=True)]
     inside.close()
     return found
+
+
+def processor_ms(pid):
+    """Milliseconds that a process has computed for."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return 1000 * (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def resident(pid):
@@ -176,28 +192,38 @@ def asked(port, name):
     return status
 
 
-def report(name, folder, seconds, rounds, requests):
+def report(name, folder, seconds, rounds, requests, wanted):
     """Measures one model and prints what came out."""
     with serving(folder) as (port, pid):
-        print(f"\n## {name}: in-process and REST, one client, medians of {rounds} turns of {seconds} s")
-        for form, (inside, rest, more, ratio) in added(folder, port, name, seconds, rounds).items():
-            print(f"{form}: {inside:.2f} ms, {rest:.2f} ms; turn by turn {more:+.2f} ms, x {ratio:.2f}", flush=True)
-        table(name, port, "off", seconds)
-        if requests:
+        if "added" in wanted:
+            print(f"\n## {name}: in-process and REST, one client, medians of {rounds} turns of {seconds} s each")
+            for form, found in added(folder, port, pid, name, seconds, rounds).items():
+                for kind, (inside, rest) in (("latency", found[:2]), ("processor time", found[2:])):
+                    more = f"{rest - inside:+.2f} ms, x {rest / inside:.3f}"
+                    print(f"{form}, {kind}: {inside:.2f} ms, {rest:.2f} ms: {more}", flush=True)
+        if "table" in wanted:
+            table(name, port, "off", seconds)
+        if "memory" in wanted and requests:
             marks = memory(port, pid, name, requests)
             print("memory: " + ", ".join(f"{done}: {mib:.0f} MiB" for done, mib in marks), flush=True)
-        found = overload(port, name, seconds + 3)
-        times = sorted(ms for status, ms in found if status == 503)
-        if times:
-            middle, last = times[len(times) // 2], times[int(0.99 * (len(times) - 1))]
-            print(f"overload: {len(times)} of {len(found)} were 503, after {middle:.1f} ms (p99 {last:.1f} ms)")
-        else:
-            print(f"overload: of {len(found)} none was refused")
-    config = folder.parent / "batching.config"
-    config.write_text(BATCHING)
-    with serving(folder, "--batching-parameters-file", str(config)) as (port, _):
-        load(port, name, "wav", 4, 1)
-        table(name, port, "on", seconds)
+        if "overload" in wanted:
+            refusals(overload(port, name, seconds + 3))
+    if "table" in wanted:
+        config = folder.parent / "batching.config"
+        config.write_text(BATCHING)
+        with serving(folder, "--batching-parameters-file", str(config)) as (port, _):
+            load(port, name, "wav", 4, 1)
+            table(name, port, "on", seconds)
+
+
+def refusals(found):
+    """Prints how soon those that were refused were told so."""
+    times = sorted(ms for status, ms in found if status == 503)
+    if times:
+        middle, last = times[len(times) // 2], times[int(0.99 * (len(times) - 1))]
+        print(f"overload: {len(times)} of {len(found)} were 503, after {middle:.1f} ms (p99 {last:.1f} ms)", flush=True)
+    else:
+        print(f"overload: of {len(found)} none was refused", flush=True)
 
 
 def table(name, port, batching, seconds):
@@ -216,6 +242,7 @@ def main():
     parser.add_argument("models", nargs="*", default=list(MODELS), help="small, full; default: both")
     parser.add_argument("--seconds", type=int, default=5, help="of each measurement")
     parser.add_argument("--quick", action="store_true", help="a second each, 1000 requests for memory")
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, help="what is measured")
     parser.add_argument("--worker", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.worker:
@@ -233,7 +260,7 @@ def main():
         for name in arguments.models:
             out = Path(folder) / name
             tf_audio_gan.export(tf_audio_gan.WaveGAN(**MODELS[name]), out)
-            report(name, out, seconds, rounds, requests if name == "small" else 0)
+            report(name, out, seconds, rounds, requests if name == "small" else 0, arguments.only)
 
 
 if __name__ == "__main__":

@@ -187,3 +187,16 @@ def test_an_unknown_certificate_is_the_clients_error_and_plain_http_is_refused(p
     with contextlib.closing(connection):
         connection.request("GET", "/v1/models/m", headers=AUTHORISED)
         assert connection.getresponse().status == 400
+
+
+@pytest.mark.parametrize("scheme", ["https", "grpcs"])
+def test_our_client_comes_through(scheme, proxy):
+    from tf_audio_gan.serving import Client, ServerError
+
+    with Client(f"{scheme}://me:secret@localhost:{proxy.port}", "m", certificates=proxy.certificate) as client:
+        assert client.predict({"x": [1.0, 2.0]})["y"].tolist() == [2.5, 3.0]
+        assert client.generate(n=2).audio.shape == (2, 16, 1) and client.status()[0]["state"] == "AVAILABLE"
+    with Client(f"{scheme}://me:wrong@localhost:{proxy.port}", "m", certificates=proxy.certificate) as client:
+        with pytest.raises(ServerError) as error:
+            client.status()
+        assert error.value.status == 401
