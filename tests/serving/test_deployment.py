@@ -109,6 +109,8 @@ def test_every_flag_exists_and_every_file_is_mounted(compose, pod):
         flags = dict(argument.removeprefix("--").split("=", 1) for argument in arguments)
         assert set(flags) <= set(FLAGS), sorted(set(flags) - set(FLAGS))
         assert flags["enable_profiler"] == "false" and flags["enable_batching"] == "true"
+        # Else TensorFlow Serving fails requests of different lengths that meet in a batch: vocoders' and enhancers'.
+        assert flags["enable_per_model_batching_parameters"] == "true"
         for name, value in flags.items():
             if name.endswith("_file"):
                 assert value in mounts and Path(value).name in config_map
