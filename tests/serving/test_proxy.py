@@ -147,6 +147,8 @@ def test_without_the_password_nothing_passes(headers, proxy):
         "/", "/monitoring/prometheus/metrics", "/v1/models/m/../../../monitoring/prometheus/metrics", "/v1/models",
         "/v1/models/m%2f..%2f..%2fmonitoring/prometheus/metrics", "/v1/models/m/metadata/x", "/v1/models/m;x",
         "/tensorflow.serving.ModelService/HandleReloadConfigRequest", "/tensorflow.ProfilerService/Profile",
+        "/v1/models/m%0a", "/v1/models/m:predict%0a", "/v1/models/m/metadata%0A", "/v1/models/m%0d%0aX:%20y",
+        "/tensorflow.serving.PredictionService/Predict%0a",
         "/grpc.health.v1.Health/Check", "/tensorflow.serving.SessionService/SessionRun",
     ],
 )  # fmt: skip
