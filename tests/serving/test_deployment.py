@@ -1,5 +1,7 @@
 """The files of serving/: read by the embedded server, by schemas and by promtool, and by rules of their own."""
 
+import ast
+import importlib.util
 import json
 import re
 import shutil
@@ -134,6 +136,34 @@ def test_only_the_proxy_is_reached_from_outside(compose):
             assert source in ("./models", "./secrets") or (FOLDER / source).exists(), source
 
 
+@pytest.mark.skipif(not shutil.which("bash"), reason="bash is not installed")
+def test_the_health_check_waits_for_the_model(base, compose, serve):
+    """The command itself, run by the bash of this machine instead of the image's."""
+    kind, *command = compose["tfserving"]["healthcheck"]["test"]
+    assert kind == "CMD" and command[-1].count("127.0.0.1/8501") == 1
+
+    def healthy(port):
+        return subprocess.run([*command[:-1], command[-1].replace("/8501", f"/{port}")], timeout=30).returncode == 0
+
+    assert healthy(serve({"drums": base})[0].port)
+    assert not healthy(serve({"other": base})[0].port), "the server answers, the model does not"
+    assert not healthy(1), "nobody listens"
+
+
+def test_the_compose_schema_accepts_the_file():
+    """The schema that Docker Compose 1.29.2 brings, whose own package is old: only this file of it is read."""
+    package = importlib.util.find_spec("compose")
+    if not package:
+        pytest.skip("PyPI's docker-compose is not installed: `make test-clients`")
+    jsonschema = pytest.importorskip("jsonschema", reason="`make test-clients`")
+    schema = Path(package.submodule_search_locations[0]) / "config" / "compose_spec.json"
+    written = yaml.safe_load((FOLDER / "docker-compose.yml").read_text())
+    validator = jsonschema.Draft7Validator(json.loads(schema.read_text()))
+    assert [error.message for error in validator.iter_errors(written)] == []
+    written["services"]["proxy"]["prots"] = []
+    assert list(validator.iter_errors(written)), "a wrong word is one"
+
+
 def test_the_same_server_everywhere(compose, pod):
     image = compose["tfserving"]["image"]
     default = re.fullmatch(r"tensorflow/serving:\$\{TF_SERVING_VERSION:-(\d+\.\d+\.\d+)\}", image)[1]
@@ -183,6 +213,44 @@ def test_kubernetes_schemas_accept_the_resources(resources):
         kubernetes_validate.validate(part, kubernetes_validate.latest_version(), strict=True)
 
 
+@pytest.mark.skipif(not shutil.which("kubectl"), reason="kubectl is not installed")
+def test_kubectl_puts_the_resources_together(resources):
+    done = subprocess.run(["kubectl", "kustomize", FOLDER / "kubernetes"], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    made = {(part["kind"], part["metadata"]["name"]): part for part in yaml.safe_load_all(done.stdout)}
+    assert made == resources
+
+
+@pytest.fixture
+def kserve_classes():
+    """{name: {key: type}} of KServe's resources, read from its Python package without importing it."""
+    package = importlib.util.find_spec("kserve")
+    if not package:
+        pytest.skip("PyPI's kserve is not installed: `make test-clients`")
+    found = {}
+    for file in (Path(package.submodule_search_locations[0]) / "models").glob("v1*.py"):
+        for part in ast.parse(file.read_text()).body:
+            if isinstance(part, ast.ClassDef):
+                tables = {one.targets[0].id: one.value for one in part.body if isinstance(one, ast.Assign)}
+                types, names = (ast.literal_eval(tables[name]) for name in ("openapi_types", "attribute_map"))
+                found[part.name] = {names[key]: kind for key, kind in types.items()}
+    return found
+
+
+def test_kserve_knows_every_word(kserve_classes):
+    checked = []
+
+    def check(part, kind):
+        if kind in kserve_classes:  # else a resource of Kubernetes, or a plain value
+            checked.append(kind)
+            for key, value in part.items():
+                assert key in kserve_classes[kind], f"{kind} has no {key}"
+                check(value, kserve_classes[kind][key])
+
+    check(documents("kserve/inferenceservice.yaml")[0], "V1beta1InferenceService")
+    assert {"V1beta1PredictorSpec", "V1beta1ModelSpec", "V1beta1ModelFormat"} <= set(checked)
+
+
 def test_kserve_asks_for_its_tensorflow_runtime(resources):
     (service,) = documents("kserve/inferenceservice.yaml")
     assert (service["apiVersion"], service["kind"]) == ("serving.kserve.io/v1beta1", "InferenceService")
@@ -209,7 +277,23 @@ def test_the_dashboard_is_one():
                 assert label in target["expr"], f"{panel['title']}: {label} is not in its expression"
 
 
-@pytest.mark.skipif(not shutil.which("promtool"), reason="promtool is not installed (Debian's package prometheus)")
+needs_promtool = pytest.mark.skipif(
+    not shutil.which("promtool"), reason="promtool is not installed (Debian's package prometheus)"
+)
+
+
+@needs_promtool
+def test_promtool_reads_every_expression_of_the_dashboard(tmp_path):
+    board = json.loads((FOLDER / "grafana" / "dashboard.json").read_text())
+    told = [target["expr"] for panel in board["panels"] for target in panel["targets"]]
+    plain = [expression.replace("$__rate_interval", "1m").replace("$model", "drums") for expression in told]
+    rules = [{"record": f"panel:{i}", "expr": one} for i, one in enumerate(plain)]
+    (tmp_path / "rules.yml").write_text(json.dumps({"groups": [{"name": "dashboard", "rules": rules}]}))
+    done = subprocess.run(["promtool", "check", "rules", tmp_path / "rules.yml"], capture_output=True, text=True)
+    assert done.returncode == 0 and f"{len(rules)} rules found" in done.stdout, done.stdout + done.stderr
+
+
+@needs_promtool
 @pytest.mark.parametrize("what", [("check", "rules", "rules.yml"), ("test", "rules", "rules_test.yml"),
                                   ("check", "config", "prometheus.yml")])  # fmt: skip
 def test_promtool_accepts_the_rules(what):
