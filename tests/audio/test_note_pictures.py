@@ -78,6 +78,26 @@ def test_sounds_come_back(kind, frames, bins, decibels):
     assert np.sqrt(np.mean(error**2)) < 1e-4
 
 
+@pytest.mark.parametrize(("f0", "decibels"), [(65.4, 71.3), (32.7, 56.8)])
+def test_what_low_notes_lose_is_in_the_dropped_bin(f0, decibels):
+    """Float64 loses as much, so it is not rounding; the lowest bin kept and the highest dropped, over 90 dB come back."""
+    sound, edge = note(f0, 0).astype("float32"), slice(2048, -2048)
+
+    def ratio(found):
+        return 10 * np.log10(np.sum(sound[edge].astype("float64") ** 2) / np.sum((found - sound)[edge] ** 2))
+
+    log, steps = by_hand(sound, "if", 128, 1024)
+    exact = np.zeros(67072)
+    window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(2048) / 2048)
+    spectrum = np.exp(log + 1j * np.pi * np.cumsum(steps, axis=0))
+    for i, frame in enumerate(np.fft.irfft(np.pad(spectrum, ((0, 0), (1, 0))))):
+        exact[i * 512 : i * 512 + 2048] += frame * window / 1.5
+    found = [NotePictures("if", discard_dc=d) for d in (True, False)]
+    dropped, kept = (ratio(array(p.audio(p.of(sound[None, :, None])))[0, :, 0].astype("float64")) for p in found)
+    assert ratio(exact[3072:]) == pytest.approx(decibels, abs=0.1) and dropped == pytest.approx(decibels, abs=0.2)
+    assert kept > 90
+
+
 def test_nothing_follows_the_last_frame():
     """The end fades as 1 / 1.5 of the squared windows that lie there: no division by nearly nothing."""
     pictures = NotePictures("if")
