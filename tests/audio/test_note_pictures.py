@@ -80,7 +80,7 @@ def test_sounds_come_back(kind, frames, bins, decibels):
 
 @pytest.mark.parametrize(("f0", "decibels"), [(65.4, 71.3), (32.7, 56.8)])
 def test_what_low_notes_lose_is_in_the_dropped_bin(f0, decibels):
-    """Float64 loses as much, so it is not rounding; the lowest bin kept and the highest dropped, over 90 dB come back."""
+    """Float64 loses as much, so it is not rounding; with the highest bin dropped instead, over 90 dB come back."""
     sound, edge = note(f0, 0).astype("float32"), slice(2048, -2048)
 
     def ratio(found):

@@ -32,10 +32,10 @@ def weights(rng):
     return found
 
 
-def write(folder, weights, experiment=EXPERIMENT, average=True, step=7):
+def write(folder, weights, experiment=EXPERIMENT, average=True, step=7, stage="stage_00004"):
     """A run of Magenta's: its last stage's checkpoint, with what else stands there, and the stage before."""
-    stage = folder / "stage_00004"
-    (folder / "stage_00003").mkdir(parents=True)
+    stage = folder / stage
+    (folder / "stage_00003").mkdir(parents=True, exist_ok=True)
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
         for (b, layer, kind), value in weights.items():
             name = NAME.format(b, layer, "conv2d/kernel" if kind == "kernel" else "bias")
@@ -43,7 +43,7 @@ def write(folder, weights, experiment=EXPERIMENT, average=True, step=7):
             tf.compat.v1.get_variable(f"{name}/Adam", initializer=np.ones_like(value))
             if average:
                 tf.compat.v1.get_variable(f"{name}/ExponentialMovingAverage", initializer=value)
-        tf.compat.v1.get_variable("current_image_id", initializer=np.int64(step))
+        tf.compat.v1.get_variable("global_step", initializer=np.int64(step))
         session.run(tf.compat.v1.global_variables_initializer())
         tf.compat.v1.train.Saver().save(session, str(stage / "model.ckpt"), step)
     if experiment is not None:
@@ -109,7 +109,10 @@ def test_the_command_says_what_it_made(run, tmp_path, command):
     "changes, message",
     [
         ({"data_type": "wave"}, "data_type = 'wave'; known: mel, linear, phase"),
-        ({"data_normalizer": "specgrams_simple_normalizer"}, "whose numbers are not in the checkpoint"),
+        ({"data_normalizer": "batch"}, "data_normalizer = 'batch'; known: specgrams_prespecified_normalizer, none"),
+        ({"latent_vector_size": 3}, "takes 67 numbers, .* latents are 3; .* 61 pitches, MIDI 24 to 84. Received: 64"),
+        ({"start_width": None}, "first kernel is 4 x 16, but .* says 4 x 8"),
+        ({"audio_length": [500]}, r"says audio_length = \[500\]; expected such as 64000"),
         ({"num_resolutions": 7}, "has 3 of the 7 blocks .*; give the last stage"),
         ({"start_width": 8}, "first kernel is 4 x 16, but .* says 4 x 8"),
         ({"fmap_max": 16}, r"conv0 of block 1 has a kernel of .* the settings want \(4, 16, 67, 16\)"),
@@ -118,10 +121,55 @@ def test_the_command_says_what_it_made(run, tmp_path, command):
     ],
 )
 def test_other_settings_are_refused(changes, message, run, tmp_path):
-    (run / "experiment.json").write_text(json.dumps(EXPERIMENT | changes))
+    said = {k: v for k, v in (EXPERIMENT | changes).items() if v is not None}
+    (run / "experiment.json").write_text(json.dumps(said))
     with pytest.raises(ValueError, match=message):
         convert_checkpoint("magenta-gansynth", run, tmp_path / "preset")
     assert not (tmp_path / "preset").exists()
+
+
+@pytest.mark.parametrize("measured, bins", [("simple", 1), ("freq", 64)])
+def test_a_measured_scale_comes_from_the_assets(measured, bins, run, rng, tmp_path):
+    """Its rows are slope and offset of the magnitude, then of the phase."""
+    experiment = {"data_type": "linear", "data_normalizer": f"specgrams_{measured}_normalizer"}
+    (run / "experiment.json").write_text(json.dumps(EXPERIMENT | experiment))
+    with pytest.raises(FileNotFoundError, match=f"specgrams_{measured}_normalizer.npz is missing, in which Magenta"):
+        convert_checkpoint("magenta-gansynth", run, tmp_path / "preset")
+    scale, file = rng.uniform(0.1, 0.9, (bins, 4)), run / "assets" / f"specgrams_{measured}_normalizer.npz"
+    file.parent.mkdir()
+    np.savez(file, normalizer=scale[0] if bins == 1 else scale)
+    model = convert_checkpoint("magenta-gansynth", run, tmp_path / "preset").model
+    picture = rng.uniform(-1, 1, (1, 16, 64, 2)).astype("float32")
+    wanted = np.stack(
+        [(picture[..., 0] - scale[:, 1]) / scale[:, 0], (picture[..., 1] - scale[:, 3]) / scale[:, 2]], -1
+    )
+    np.testing.assert_allclose(np.asarray(model.ema_generator.facts.denormalise(picture)), wanted, rtol=1e-4, atol=1e-5)
+    facts = json.loads((tmp_path / "preset" / "metadata.json").read_text())["converted_from"]
+    assert file.name in facts["files"]
+    np.savez(file, normalizer=scale[:, :3])
+    with pytest.raises(ValueError, match=r"must hold finite numbers \[.*4\], slopes not 0. Received: \[.*3\]"):
+        convert_checkpoint("magenta-gansynth", run, tmp_path / "preset")
+    file.write_bytes(b"no zip")
+    with pytest.raises(ValueError, match="is not a normalizer of magenta/magenta"):
+        convert_checkpoint("magenta-gansynth", run, tmp_path / "preset")
+
+
+def test_a_stage_that_fades_is_refused(rng, tmp_path):
+    """It has all blocks, but its pictures are still a mixture of two."""
+    write(tmp_path / "run", weights(rng), stage="stage_00003")
+    with pytest.raises(ValueError, match="in stage_00003 the last of 3 blocks fades in; give the last stage, 00004"):
+        convert_checkpoint("magenta-gansynth", tmp_path / "run", tmp_path / "preset")
+
+
+def test_settings_of_a_sweep(run, tmp_path):
+    """One file above all runs, by their names."""
+    (run / "experiment.json").unlink()
+    sweep = tmp_path / "experiment.json"
+    sweep.write_text(json.dumps({"jobs": {"run": EXPERIMENT, "other": {}}}))
+    assert convert_checkpoint("magenta-gansynth", run, tmp_path / "preset").model.length == 500
+    sweep.write_text(json.dumps({"jobs": {"other": {}}}))
+    with pytest.raises(ValueError, match="experiment.json has no job run. It has other"):
+        convert_checkpoint("magenta-gansynth", run, tmp_path / "preset")
 
 
 def test_other_files_are_refused(run, rng, tmp_path):
