@@ -2,13 +2,14 @@
 
 import csv
 import json
+import sys
 
 import numpy as np
 import pytest
 import soundfile
 
 from tf_audio_gan import GANSynth, Notes, Sounds
-from tf_audio_gan.data.pitches import estimated, midi, of_name
+from tf_audio_gan.data.pitches import entropy, estimated, midi, of_name
 from tf_audio_gan.data.readers import open_sounds
 
 NSYNTH = [
@@ -66,6 +67,21 @@ def test_labels_are_all_pitches_of_the_range(folder):
     audio, labels = notes.batch(0, 3)
     assert audio.shape == (3, 1600, 1) and sorted(labels) == [40 - 24, 60 - 24, 72 - 24]
     assert Notes(folder(), length=1600, pitches=(50, 84)).label_names[0] == "50"
+
+
+def test_the_histogram_is_counted_and_says_how_even_it_is(folder):
+    """Half of the notes are of one pitch, a quarter each of two: 1.5 bits. The paper's range has 61 pitches."""
+    notes = Notes(folder("a_024", "b_024", "c_060", "d_084"), length=1600)
+    assert notes.histogram == {24: 2, 60: 1, 84: 1} and len(notes.label_names) == 61
+    assert entropy(notes.histogram) == pytest.approx(1.5 * np.log(2), abs=1e-12)
+    assert "from 1 (pitch 60) to 2 (pitch 24) of each; entropy 1.0397 nats of at most 4.1109." in notes.summary()
+    assert entropy(dict.fromkeys(range(24, 85), 7)) == pytest.approx(np.log(61), abs=1e-12)
+    assert entropy({24: 5, 25: 0}) == 0
+    # 61 pitches of 60,788 notes, half of them rarer: 30 x 700 + 30 x 1283 + 1298, by p ln p written out
+    made = dict(zip(range(24, 85), [700] * 30 + [1283] * 30 + [1298], strict=True))
+    n = 60_788
+    by_hand = -(21_000 * np.log(700 / n) + 38_490 * np.log(1283 / n) + 1298 * np.log(1298 / n)) / n
+    assert sum(made.values()) == n and entropy(made) == pytest.approx(by_hand, abs=1e-9) and by_hand < np.log(61)
 
 
 def test_nsynths_names_and_json_agree(folder, tmp_path):
@@ -187,6 +203,15 @@ def test_nsynth_of_tensorflow_datasets_becomes_notes(tmp_path, rng):
     assert extract_nsynth("tfds:small_nsynth", tmp_path / "out", **options) == {"written": 3, "left out": 3}
     made = Notes(tmp_path / "out", length=4000)
     assert sorted(pitches(made).values()) == [24, 60, 61]
+
+
+def test_without_tensorflow_datasets_the_extra_is_named(tmp_path, monkeypatch):
+    pytest.importorskip("tensorflow")
+    from tf_audio_gan import extract_nsynth
+
+    monkeypatch.setitem(sys.modules, "tensorflow_datasets", None)
+    with pytest.raises(ImportError, match=r"tfds:nsynth/gansynth_subset needs .*'tf-audio-gan\[datasets\]'"):
+        extract_nsynth("tfds:nsynth/gansynth_subset", tmp_path / "out")
 
 
 @pytest.mark.parametrize(

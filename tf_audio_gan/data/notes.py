@@ -1,6 +1,7 @@
 """A folder of single notes, whose labels are their pitches."""
 
 import hashlib
+import math
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -74,7 +75,8 @@ class Notes(Sounds):
         rarest, commonest = min(counts, key=counts.get), max(counts, key=counts.get)
         text = (
             f"{super().summary()} Notes of {len(counts)} pitches from {min(counts)} to {max(counts)}, from "
-            f"{counts[rarest]} (pitch {rarest}) to {counts[commonest]} (pitch {commonest}) of each."
+            f"{counts[rarest]} (pitch {rarest}) to {counts[commonest]} (pitch {commonest}) of each; entropy "
+            f"{pitches_of.entropy(counts):.4f} nats of at most {math.log(len(self.label_names)):.4f}."
         )
         if self.left_out:
             text += f" Left out: {self._lost()}."

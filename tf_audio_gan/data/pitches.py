@@ -82,6 +82,16 @@ def of_examples(path):
         raise ValueError(f"{path} is not NSynth's examples.json: {error!r}") from None
 
 
+def entropy(histogram):
+    """Of {pitch: notes}, in nats: ln of how many pitches, equally common, would be as hard to guess.
+
+    Its exponential is the highest Inception score that a judge of pitches can give notes that come as often as these:
+    58.9 of NSynth's acoustic training notes (60,788 of 61 pitches, 4.0751 nats), 61 where all come alike.
+    """
+    shares = np.array(list(histogram.values()), "float64") / sum(histogram.values())
+    return float(-np.sum(shares[shares > 0] * np.log(shares[shares > 0])))
+
+
 def estimated(audio, sample_rate):
     """The pitch that is heard in most of the first two seconds, by pYIN (Mauch and Dixon 2014): MIDI, None if none is.
 
