@@ -320,7 +320,8 @@ def test_a_published_config_is_the_default():
         ({"labels": ["60", "59"]}, "ascending order .*Received: .'60', '59'."),
         ({"normalizer": "batch"}, "one of magenta, simple, frequency, none. Received: normalizer='batch'"),
         ({"blocks": 6}, "frames and bins must be multiples of 32. Received: frames=16"),
-        ({"representation": "wave"}, "one of phase, if, if_mel"),
+        ({"representation": "mel"}, "one of phase, if, if_mel, wave. Received: representation='mel'"),
+        ({"representation": "wave", "normalizer": "none"}, "has bins=1 and .*Received: bins=32, frames=16, length=280"),
         ({"fade_images": 0}, "fade_images must be a whole number from 1"),
     ],
 )

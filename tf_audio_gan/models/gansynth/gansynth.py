@@ -1,11 +1,13 @@
 """GANSynth: notes with a pitch and a timbre (Engel et al., ICLR 2019, arXiv 1902.08710)."""
 
+import math
+
 import keras
 import numpy as np
 from keras import ops
 
 from tf_audio_gan import backend
-from tf_audio_gan.audio.note_pictures import NotePictures
+from tf_audio_gan.audio.wave_pictures import pictures_of
 from tf_audio_gan.device import at_least
 from tf_audio_gan.losses.classification import accuracy, cross_entropy
 from tf_audio_gan.losses.gradient_penalty import gradient_penalty as penalty
@@ -41,15 +43,16 @@ class GANSynth(LatentGAN):
     Args:
         sample_rate: Hz.
         length: samples of a note.
-        representation: "phase", "if" or "if_mel" (`NotePictures`).
-        frames: of a picture; with `bins` 128 x 1024, the paper's "+H", or 256 x 512, or smaller for small machines.
+        representation: "phase", "if" or "if_mel" (`NotePictures`), or "wave" (`WavePictures`).
+        frames: of a picture; with `bins` 128 x 1024, the paper's "+H", or 256 x 512, or smaller for small machines. Of
+            "wave" 65536 x 1.
         bins: of a picture, a power of two; windows have 2 x bins samples, frames are bins / 2 apart.
         mel_variant: "magenta" or "true" (`gansynth_mel`).
         discard_dc: drop the lowest bin; False: the highest.
         normalizer: how pictures are brought into [-1, 1]: "magenta", its constants, made for "if_mel"; "simple", the
             least and largest value of each channel in 1000 examples, with a margin of 0.2; "frequency", those of each
             bin; "none".
-        blocks: of both networks, each of which doubles the picture.
+        blocks: of both networks, each of which doubles the picture, or makes a wave four times as long.
         latent_dim: numbers in a latent vector, standard normal.
         filters: block b has filters / 2^b channels,
         max_filters: but no more than this.
@@ -78,11 +81,11 @@ class GANSynth(LatentGAN):
     ):  # fmt: skip
         size = {"sample_rate": sample_rate, "length": length, "frames": frames, "bins": bins}
         how = {"mel_variant": mel_variant, "discard_dc": discard_dc}
-        self.pictures = NotePictures(representation, **size, **how)
+        self.pictures = pictures_of(representation, **size, **how)
         grows = {"stable_images": stable_images, "fade_images": fade_images, "batch_size": batch_size}
         grows["progressive"] = progressive
         self.schedule = Schedule(blocks, **grows)
-        scaling.check(normalizer)
+        scaling.check(normalizer, representation, consistency)
         labels = scaling.checked_pitches(labels)
         shared = {"blocks": blocks, "classes": len(labels), "base": filters, "most": max_filters, "seed": seed}
         g_keywords = {"latent_dim": latent_dim, "frequency": normalizer == "frequency"}
@@ -178,7 +181,8 @@ class GANSynth(LatentGAN):
 
         A sound whose peak would pass 1 is made quieter as a whole.
         """
-        audio = self.pictures.audio(upscaled(made, self.pictures.frames // made.shape[1]))
+        factor = math.isqrt(self.pictures.frames * self.pictures.bins // (made.shape[1] * made.shape[2]))
+        audio = self.pictures.audio(upscaled(made, factor, self.generator.tall))
         return audio / at_least(ops.max(ops.abs(audio), axis=1, keepdims=True), 1.0)
 
     def seen(self, audio):
@@ -252,7 +256,7 @@ class GANSynth(LatentGAN):
         self.watch(terms)
 
     def _stage(self, draws):
-        """(blocks, places that one of the stage's was in the full picture along each axis, share of the newest)."""
+        """(blocks, root of how many places of the full picture one of the stage's was, share of the newest)."""
         blocks, fading, start = self.phase or self.phase_at(0)
         share = self.schedule.share(draws.step, start) if fading else None
         return blocks, 2 ** (self.schedule.blocks - blocks), share
@@ -271,9 +275,9 @@ class GANSynth(LatentGAN):
 
     def _real(self, audio, draws):
         """Real pictures in physical units, of the stage's size, as blurred as a fading generator's."""
-        _, factor, share = self._stage(draws)
-        full = pooled(self.seen(audio), factor)
-        return full if share is None else share * full + (1 - share) * upscaled(pooled(full, 2), 2)
+        (_, factor, share), tall = self._stage(draws), self.generator.tall
+        full = pooled(self.seen(audio), factor, tall)
+        return full if share is None else share * full + (1 - share) * upscaled(pooled(full, 2, tall), 2, tall)
 
     def _judged(self, pictures, draws):
         """What the discriminator, behind its own scaling, says of pictures in physical units: (logits, last maps)."""
@@ -286,7 +290,7 @@ class GANSynth(LatentGAN):
     def discriminator_loss(self, batch, draws):
         """Terms of the discriminator's loss for (audio [batch, length, 1], soft labels [batch, classes]).
 
-        The penalty is that of pictures at full size: of one shrunk by s along both axes the slope there is 1 / s.
+        The penalty is that of pictures at full size: of one shrunk to 1 / s^2 of its places the slope there is 1 / s.
         """
         audio, labels = batch
         real, (fake, _) = ops.stop_gradient(self._real(audio, draws)), self._fake(audio, draws)
@@ -344,4 +348,7 @@ class GANSynth(LatentGAN):
     def audio_settings(self):
         """As every model's, and how pictures are made."""
         names = ("kind", "frames", "bins", "n_fft", "hop_length", "front", "discard_dc")
-        return {**super().audio_settings(), "pictures": {name: getattr(self.pictures, name) for name in names}}
+        return {
+            **super().audio_settings(),
+            "pictures": {n: getattr(self.pictures, n) for n in names if hasattr(self.pictures, n)},
+        }

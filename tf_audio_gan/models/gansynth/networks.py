@@ -10,24 +10,26 @@ from tf_audio_gan.layers.minibatch_stddev import minibatch_stddev
 from tf_audio_gan.layers.pixel_norm import pixel_norm
 
 MAGENTA_SCALE = ((0.0661371661726, 0.113718730221), (0.8, 0.0))  # (a, b) of log power and of phase: a x + b
-_KERNEL = (3, 3)
 
 
-def upscaled(x, factor):
-    """Every place of [batch, height, width, channels] repeated factor x factor times."""
-    return ops.repeat(ops.repeat(x, factor, axis=1), factor, axis=2) if factor > 1 else x
+def upscaled(x, factor, tall=False):
+    """Every place of [batch, height, width, channels] repeated factor x factor times; `tall`: factor^2 x 1 times."""
+    high, wide = (factor**2, 1) if tall else (factor, factor)
+    x = ops.repeat(x, high, axis=1) if high > 1 else x
+    return ops.repeat(x, wide, axis=2) if wide > 1 else x
 
 
-def pooled(x, factor):
-    """Means of factor x factor places of [batch, height, width, channels]."""
+def pooled(x, factor, tall=False):
+    """Means of factor x factor places of [batch, height, width, channels]; `tall`: of factor^2 x 1."""
     if factor == 1:
         return x
+    high, wide = (factor**2, 1) if tall else (factor, factor)
     _, height, width, channels = x.shape
-    return ops.mean(ops.reshape(x, (-1, height // factor, factor, width // factor, factor, channels)), axis=(2, 4))
+    return ops.mean(ops.reshape(x, (-1, height // high, high, width // wide, wide, channels)), axis=(2, 4))
 
 
 def start_of(frames, bins, blocks):
-    """The map that `blocks` - 1 doublings make a picture of: (frames, bins).
+    """The map that `blocks` - 1 doublings make a picture of; of a single bin, that growing fourfold: (frames, bins).
 
     Raises:
         ValueError: no number of blocks, or a picture that cannot be halved so often.
@@ -35,6 +37,13 @@ def start_of(frames, bins, blocks):
     if not isinstance(blocks, int) or blocks < 1:
         raise ValueError(f"blocks must be a whole number from 1. Received: blocks={blocks!r}")
     factor = 2 ** (blocks - 1)
+    if bins == 1:
+        if frames % factor**2:
+            raise ValueError(
+                f"{blocks} blocks shorten a wave to a quarter {blocks - 1} times: frames must be a multiple of "
+                f"{factor**2}. Received: frames={frames}"
+            )
+        return frames // factor**2, 1
     if frames % factor or bins % factor:
         raise ValueError(
             f"{blocks} blocks halve a picture {blocks - 1} times: frames and bins must be multiples of {factor}. "
@@ -114,9 +123,10 @@ def _fixed(value):
 class _Progressive(keras.Model):
     """What both networks share: names of layers, and which of them a stage uses."""
 
-    def __init__(self, seed, **kwargs):
+    def __init__(self, seed, bins, **kwargs):
         super().__init__(**kwargs)
         self._seed, self._count = seed, 0
+        self.tall, self.kernel_size = bins == 1, (3, 1) if bins == 1 else (3, 3)
 
     def add(self, kind, *arguments, **keywords):
         """A layer with a seed of its own."""
@@ -138,6 +148,7 @@ class _Progressive(keras.Model):
 class Generator(_Progressive):
     """Latents and a pitch to pictures in [-1, 1]: blocks of two convolutions, each twice as large as the one before.
 
+    Of a single bin (a wave) each is four times as long, and kernels are 3 x 1: what 3 x 3 ones reach of it.
     Input and maps are normalised by pixel; each block has a layer that makes a picture of it (1 x 1, tanh). Weights are
     stored as N(0, 1), see `EqualizedConv2D`.
 
@@ -159,15 +170,15 @@ class Generator(_Progressive):
         self, frames=128, bins=1024, blocks=7, latent_dim=256, classes=61, base=4096, most=256, frequency=False, seed=0,
         **kwargs,
     ):  # fmt: skip
-        super().__init__(seed, **kwargs)
+        super().__init__(seed, bins, **kwargs)
         self.start, self.blocks = start_of(frames, bins, blocks), blocks
         self.latent_dim, self.classes = latent_dim, classes
         self.convs, self.rgb = [], []
         widths = [filters_of(b, base, most) for b in range(blocks + 1)]
         for b in range(1, blocks + 1):
-            size, padding = (self.start, "grown") if b == 1 else (_KERNEL, "same")
+            size, padding = (self.start, "grown") if b == 1 else (self.kernel_size, "same")
             first = self.add(EqualizedConv2D, widths[b], size, padding, RELU, name=f"block_{b}_conv0")
-            second = self.add(EqualizedConv2D, widths[b], _KERNEL, "same", RELU, name=f"block_{b}_conv1")
+            second = self.add(EqualizedConv2D, widths[b], self.kernel_size, "same", RELU, name=f"block_{b}_conv1")
             self.convs += [first, second]
             how = {"dtype": "float32", "name": f"block_{b}_rgb"}
             self.rgb.append(self.add(EqualizedConv2D, 2, (1, 1), "same", LINEAR, **how))
@@ -195,13 +206,13 @@ class Generator(_Progressive):
         blocks = blocks or self.blocks
         x, older = pixel_norm(ops.concatenate([latents, ops.cast(labels, latents.dtype)], axis=-1)), None
         for b in range(1, blocks + 1):
-            older, x = x, upscaled(x, 2) if b > 1 else x
+            older, x = x, upscaled(x, 2, self.tall) if b > 1 else x
             for conv in self.block(b):
                 x = pixel_norm(ops.leaky_relu(conv(x), 0.2))
         picture = self._picture(x, blocks)
         if share is None or blocks == 1:
             return picture
-        return share * picture + (1 - share) * upscaled(self._picture(older, blocks - 1), 2)
+        return share * picture + (1 - share) * upscaled(self._picture(older, blocks - 1), 2, self.tall)
 
     def _picture(self, x, block):
         return ops.tanh(self.rgb[block - 1](ops.cast(x, "float32")))
@@ -219,14 +230,14 @@ class Discriminator(_Progressive):
     _offset = 500
 
     def __init__(self, frames=128, bins=1024, blocks=7, classes=61, base=4096, most=256, seed=0, **kwargs):
-        super().__init__(seed, **kwargs)
+        super().__init__(seed, bins, **kwargs)
         self.start, self.blocks, self.classes = start_of(frames, bins, blocks), blocks, classes
         self.convs, self.rgb = [], []
         widths = [filters_of(b, base, most) for b in range(blocks + 1)]
         for b in range(1, blocks + 1):
-            size, padding = (self.start, "whole") if b == 1 else (_KERNEL, "same")
+            size, padding = (self.start, "whole") if b == 1 else (self.kernel_size, "same")
             self.rgb.append(self.add(EqualizedConv2D, widths[b], (1, 1), "same", RELU, name=f"block_{b}_rgb"))
-            first = self.add(EqualizedConv2D, widths[b], _KERNEL, "same", RELU, name=f"block_{b}_conv0")
+            first = self.add(EqualizedConv2D, widths[b], self.kernel_size, "same", RELU, name=f"block_{b}_conv0")
             second = self.add(EqualizedConv2D, widths[b - 1], size, padding, RELU, name=f"block_{b}_conv1")
             self.convs += [first, second]
             self.rgb[-1].build((None, None, None, 2))
@@ -253,10 +264,10 @@ class Discriminator(_Progressive):
         blocks = blocks or self.blocks
         x = self._seen(pictures, blocks)
         for b in range(blocks, 1, -1):
-            x = pooled(self._block(x, b), 2)
+            x = pooled(self._block(x, b), 2, self.tall)
             if b == blocks and share is not None:
                 share = share if isinstance(share, float) else ops.cast(share, x.dtype)
-                x = share * x + (1 - share) * self._seen(pooled(pictures, 2), b - 1)
+                x = share * x + (1 - share) * self._seen(pooled(pictures, 2, self.tall), b - 1)
         last = self._block(minibatch_stddev(x), 1)
         return [self.score(last)[:, 0]], [[last]]
 

@@ -13,10 +13,16 @@ EXAMPLES = 1000  # that are measured
 _AT_ONCE = 10
 
 
-def check(normalizer):
-    """Raises ValueError for an unknown normalizer."""
+def check(normalizer, representation, consistency):
+    """Raises ValueError for an unknown normalizer, and for what waves cannot have."""
     if normalizer not in NORMALIZERS:
         raise ValueError(f"normalizer must be one of {', '.join(NORMALIZERS)}. Received: normalizer={normalizer!r}")
+    if representation == "wave" and (normalizer == "magenta" or consistency):
+        raise ValueError(
+            'representation="wave" has neither log magnitudes, which normalizer="magenta" is for (take "none": waves '
+            'lie in [-1, 1]; or "simple"), nor a consistency of them (0). '
+            f"Received: normalizer={normalizer!r}, consistency={consistency}"
+        )
 
 
 def checked_pitches(labels):
