@@ -11,10 +11,11 @@ PACKAGE = Path(__file__).parents[1] / "tf_audio_gan"
 LEVELS = {
     "threefry": -1, "device": -1, "backend": 0, "audio": 0, "optimizers": 0, "durable": 0, "runtimes": 0,
     "protos": 0, "downloads": 0.5, "hub": 0.75,
-    "preset_folder": 1, "layers": 1, "losses": 1, "metrics": 1, "data": 1, "chunking": 1, "pictures": 1, "listening": 1,
+    "preset_folder": 1, "half_width": 1.5,
+    "layers": 1, "losses": 1, "metrics": 1, "data": 1, "chunking": 1, "pictures": 1, "listening": 1,
     "listening_tests": 2, "models": 2, "events": 2,
     "recipes": 3, "callbacks": 3, "health": 3, "run_folder": 3, "warmup": 3, "distribution": 3, "evaluating": 3,
-    "vocoding": 3, "enhancement": 3, "finding": 3, "export_formats": 3, "publishing": 2, "pair_evaluation": 3.5,
+    "vocoding": 3, "enhancement": 3, "finding": 3, "export_formats": 3, "publishing": 3.25, "pair_evaluation": 3.5,
     "convert": 4, "training": 4, "evaluation": 4, "exporting": 4, "generation": 4, "playing": 4, "judging": 4,
     "serving": 5,
     "cli": 6, "__main__": 7,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from tf_audio_gan import WaveGAN, from_preset, hub, publish_preset, write_zoo_index
+from tf_audio_gan import WaveGAN, durable, from_preset, hub, publish_preset, write_zoo_index
 from tf_audio_gan.cli.commands import app
 from tf_audio_gan.publishing import _SECTIONS, _WANTED
 
@@ -44,6 +44,24 @@ def test_published_presets_are_found_by_name(preset, tmp_path, monkeypatch):
     publish_preset(zoo / "tiny_hits", zoo)  # in place: the index alone
     (zoo / "tiny_hits" / "data.csv").write_text("x")
     assert not write_zoo_index(zoo, check=True)
+
+
+def test_half_the_width_is_published_measured_and_checked_as_any_file(preset, tmp_path, monkeypatch):
+    zoo = tmp_path / "zoo"
+    result = run("publish", preset, zoo, "--float16")
+    assert result.exit_code == 0 and "float16: outputs differ by -" in result.output, result.output
+    facts = json.loads((zoo / "tiny_hits" / "metadata.json").read_text())["float16"]
+    assert facts["float32_sha256"]["generator.weights.h5"] == durable.sha256(preset / "generator.weights.h5")
+    monkeypatch.setattr(hub, "ZOO", zoo)
+    a, b = from_preset("tiny_hits").generate(4), from_preset(preset).generate(4)
+    assert 0 < np.abs(a - b).max() == pytest.approx(facts["outputs_largest"], abs=2e-4)
+    half = (zoo / "tiny_hits" / "generator.weights.h5").read_bytes()
+    publish_preset(zoo / "tiny_hits", zoo, float16=True)  # which it is: nothing changes
+    assert (zoo / "tiny_hits" / "generator.weights.h5").read_bytes() == half
+    assert json.loads((zoo / "tiny_hits" / "metadata.json").read_text())["float16"] == facts
+    (zoo / "tiny_hits" / "generator.weights.h5").write_bytes(half[:-1] + b"x")
+    with pytest.raises(ValueError, match="generator.weights.h5 is not the file the zoo's index names"):
+        from_preset("tiny_hits")
 
 
 def test_what_a_stranger_needs_is_asked_for(preset, tmp_path):

@@ -16,6 +16,7 @@ _WANTED = {
     "data.csv": "every recording used, with its licence",
     "README.md": "the card",
 }
+_JUDGE = "tf_audio_gan>Classifier"
 _SECTIONS = ("## Use", "## Training", "## Results", "## Limits", "## Licence")
 
 
@@ -36,27 +37,42 @@ def write_zoo_index(zoo, check=False):
     return same
 
 
-def publish_preset(preset, zoo):
+def publish_preset(preset, zoo, float16=False):
     """Copies a preset into a zoo, or replaces it there, and writes the index; any server of files can offer it.
 
     Args:
         preset: folder of the preset; its name is the preset's.
         zoo: folder, made where missing.
+        float16: store weights there in half the width, if the preset then makes the same (`half_width.LIMIT`).
 
     Returns:
         pathlib.Path of the preset in the zoo.
 
     Raises:
         FileNotFoundError: a file that a stranger needs is missing; all that are.
-        ValueError: its card has no section of a name that it should have, or a name that handles cannot have.
+        ValueError: its card has no section of a name that it should have, a name that handles cannot have, or float16
+            changes what it makes.
     """
     preset, zoo = Path(preset).resolve(), Path(zoo)
     _check(preset)
     target = zoo / preset.name
-    if target.resolve() != preset:
-        preset_folder.replace(target, lambda new: shutil.copytree(preset, new, dirs_exist_ok=True))
+    if target.resolve() != preset or float16:
+        preset_folder.replace(target, lambda new: _copy(preset, new, float16))
     write_zoo_index(zoo)
     return target
+
+
+def _copy(preset, new, float16):
+    shutil.copytree(preset, new, dirs_exist_ok=True)
+    path = new / "metadata.json"
+    facts = json.loads(path.read_text(encoding="utf-8"))
+    if float16 and "float16" not in facts:
+        from tf_audio_gan.models import classifier_class
+        from tf_audio_gan.models.gan import from_preset
+
+        judge = preset_folder.read_config(new / preset_folder.CONFIG).get("registered_name") == _JUDGE
+        model = classifier_class().from_preset(new) if judge else from_preset(new)
+        preset_folder.write_json(path, {**facts, "float16": model.halve_weights(new)})
 
 
 def _check(preset):

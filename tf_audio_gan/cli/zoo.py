@@ -85,11 +85,18 @@ def verify(
 def publish(
     preset: Annotated[Path, typer.Argument(help="Folder of a preset with card, recipe, results and data.csv.")],
     zoo: Annotated[Path, typer.Argument(help="Folder that any server of static files can offer.")],
+    float16: Annotated[bool, typer.Option("--float16", help="Weights of half the size, if it makes the same.")] = False,
 ):
     """Put a preset into a zoo: checked, copied, and its index written."""
+    if float16:
+        load_keras()
     from tf_audio_gan.publishing import publish_preset
 
-    print(f"{publish_preset(preset, zoo)}\nuse it: TF_AUDIO_GAN_ZOO_URL=https://... with the address of {zoo}")
+    made = publish_preset(preset, zoo, float16)
+    if float16:
+        found = json.loads((made / "metadata.json").read_text(encoding="utf-8"))["float16"]
+        print(f"float16: outputs differ by {found['outputs_db']:.1f} dB of their level")
+    print(f"{made}\nuse it: TF_AUDIO_GAN_ZOO_URL=https://... with the address of {zoo}")
 
 
 @app.command()

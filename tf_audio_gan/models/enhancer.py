@@ -231,9 +231,9 @@ class Enhancer(OnePassGAN):
         settings = {"length": self.window, "channels": 1, "pre_emphasis": self.pre_emphasis}
         return {**super().audio_settings(), **settings}
 
-    def save_to_preset(self, folder, metadata=None, discriminator=True):
+    def save_to_preset(self, folder, metadata=None, discriminator=True, dtype="float32"):
         """As `AudioGAN.save_to_preset`; a discriminator that no training reaches is left out."""
-        super().save_to_preset(folder, metadata, discriminator and self.discriminator_start < math.inf)
+        super().save_to_preset(folder, metadata, discriminator and self.discriminator_start < math.inf, dtype)
 
     def enhanced(self, audio, seed=None, first=0):
         """Audio [batch, samples, 1] of any length -> the same enhanced, in one graph: `enhance` within rounding.

@@ -10,7 +10,7 @@ import numpy as np
 from keras import ops
 
 import tf_audio_gan
-from tf_audio_gan import backend, durable, hub, models, optimizers, preset_folder
+from tf_audio_gan import backend, durable, half_width, hub, models, optimizers, preset_folder
 
 _WEIGHTS = "{}.weights.h5"
 
@@ -301,7 +301,7 @@ class AudioGAN(keras.Model):
     def compile_from_config(self, config):
         self.compile(**{name: keras.optimizers.deserialize(value) for name, value in config.items()})
 
-    def save_to_preset(self, folder, metadata=None, discriminator=True):
+    def save_to_preset(self, folder, metadata=None, discriminator=True, dtype="float32"):
         """Writes a preset: a folder of plain files from which `from_preset` makes this model again.
 
         config.json, metadata.json, audio.json, generator.weights.h5 (the moving average), discriminator.weights.h5 and,
@@ -314,9 +314,31 @@ class AudioGAN(keras.Model):
             metadata: anything JSON that belongs into metadata.json.
             discriminator: False: leave its weights out, for one that was never trained. The preset makes sounds as any
                 other; `from_preset` gives it a discriminator that starts afresh.
+            dtype: "float16": weights of half the size. What the model then makes is measured against what it makes now,
+                and the difference stands in metadata.json; loading widens them to float32.
+
+        Raises:
+            ValueError: another dtype, float16 changes what the model makes (`half_width.LIMIT`), or `folder` holds
+                something else.
         """
+        half_width.check_dtype(dtype)
         left_out = () if discriminator else (_WEIGHTS.format("discriminator"),)
-        preset_folder.replace(folder, lambda new: self._write_preset(new, metadata or {}, discriminator), left_out)
+
+        def write(new):
+            facts = self._write_preset(new, metadata or {}, discriminator)
+            if dtype == "float16":
+                preset_folder.write_json(new / "metadata.json", {**facts, "float16": self.halve_weights(new)})
+
+        preset_folder.replace(folder, write, left_out)
+
+    def halve_weights(self, folder):
+        """Stores the weights in a preset's folder as float16, measured by its sounds: see `half_width.store`."""
+        model = self.in_float32()
+        networks = {"generator": model.ema_generator} | {name: getattr(model, name) for name in self.saved_networks}
+        files = {_WEIGHTS.format(name): network for name, network in networks.items()}
+        there = {name: network for name, network in files.items() if (folder / name).is_file()}
+        sounds = half_width.probe(self.length, self.channels, self.sample_rate)
+        return half_width.store(folder, there, lambda: model.preview(sounds))
 
     def audio_settings(self):
         """What audio.json of a preset holds, JSON."""
@@ -337,10 +359,11 @@ class AudioGAN(keras.Model):
             "parameters": {n: getattr(self, n).count_params() for n in ("generator", *others)},
             "saved": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         }
-        preset_folder.write_json(folder / "metadata.json", {**facts, **metadata})
+        preset_folder.write_json(folder / "metadata.json", facts := {**facts, **metadata})
         durable.save_weights(self.ema_generator, folder / _WEIGHTS.format("generator"))
         for name in others:
             durable.save_weights(getattr(self, name), folder / _WEIGHTS.format(name))
+        return facts
 
     @classmethod
     def from_preset(cls, handle):

@@ -7,7 +7,7 @@ import numpy as np
 from keras import layers, ops
 
 import tf_audio_gan
-from tf_audio_gan import backend, durable, hub, preset_folder
+from tf_audio_gan import backend, durable, half_width, hub, preset_folder
 from tf_audio_gan.models.classifier.networks import Augment, Colour, Mask, Mel, batch_norm, convolutions
 
 REGISTERED = "tf_audio_gan>Classifier"
@@ -150,14 +150,27 @@ class Classifier(keras.Model):
     def get_config(self):
         return dict(self.config)
 
-    def save_to_preset(self, folder, metadata=None):
+    def save_to_preset(self, folder, metadata=None, dtype="float32"):
         """Writes config.json, audio.json, metadata.json and the weights into a folder, whole or not at all.
 
         Args:
             folder: made, or replaced if it holds a judge.
             metadata: a dict for metadata.json, beside versions, weights and time.
+            dtype: "float16": weights of half the size, as of `AudioGAN.save_to_preset`.
         """
-        preset_folder.replace(folder, lambda new: self.write_preset(new, metadata or {}))
+        half_width.check_dtype(dtype)
+
+        def write(new):
+            facts = self.write_preset(new, metadata or {})
+            if dtype == "float16":
+                preset_folder.write_json(new / "metadata.json", {**facts, "float16": self.halve_weights(new)})
+
+        preset_folder.replace(folder, write)
+
+    def halve_weights(self, folder):
+        """Stores the weights in a preset's folder as float16, measured by probabilities: see `half_width.store`."""
+        sounds = half_width.probe(self.length, self.channels, self.sample_rate)
+        return half_width.store(folder, {WEIGHTS: self}, lambda: self.probabilities(sounds))
 
     def write_preset(self, folder, metadata):
         """Writes a preset's files into an existing folder, see `save_to_preset`."""
@@ -172,8 +185,9 @@ class Classifier(keras.Model):
             "parameters": {"classifier": self.count_params()},
             "saved": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         }
-        preset_folder.write_json(folder / "metadata.json", {**facts, **metadata})
+        preset_folder.write_json(folder / "metadata.json", facts := {**facts, **metadata})
         durable.save_weights(self, folder / WEIGHTS)
+        return facts
 
     @classmethod
     def from_preset(cls, handle):
