@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from tf_audio_gan import SpecGAN, WaveGAN, from_preset, load_recipe, train
+from tf_audio_gan import SpecGAN, WaveGAN, fine_tuning, from_preset, load_recipe, train
 from tf_audio_gan.audio.synthetic import write_drum_hits
 from tf_audio_gan.cli.commands import app
+from tf_audio_gan.data.augment import FINE_TUNING
 
 SMALL = {"length": 256, "strides": [4, 4], "dim": 2, "critic_steps": 1, "objective": "lsgan"}
 TRAIN = {"batch_size": 2, "learning_rate": 1e-6}  # so little that weights stay recognisable
@@ -66,6 +67,46 @@ def test_another_models_preset_is_refused(preset, sounds, tmp_path):
     recipe = {"model": {"name": "wavegan", **SMALL, "dim": 4}, "train": TRAIN}
     with pytest.raises(ValueError, match="its generator has other weights than this WaveGAN. Train with the preset's"):
         train(recipe, sounds, tmp_path / "run", start=preset, steps=1, progress=False)
+
+
+def test_few_sounds_are_changed_a_little_and_a_run_goes_on_as_it_began(preset, sounds, tmp_path, capsys, monkeypatch):
+    def tuned(run, steps, **options):
+        train(preset, sounds, tmp_path / run, steps=steps, **{"labels": None, **options})
+        recipe = load_recipe(str(tmp_path / run / "recipe.toml"))
+        return from_preset(tmp_path / run / "preset"), recipe.data, capsys.readouterr().out
+
+    whole, data, said = tuned("whole", 2)
+    assert (
+        data == {"crop": "start", **FINE_TUNING} and said.count("few sounds to fine-tune on (4 examples in a pass") == 1
+    )
+    assert "(level down to -3 dB, up to 10 ms later, polarity; --no-augment leaves them as they are)" in said
+    tuned("halves", 1)
+    monkeypatch.setattr(fine_tuning, "FEW", 2)  # as if the sounds had become many: it goes on as it began
+    halves, again, said = tuned("halves", 2)
+    assert again == data and "few sounds" not in said
+    for name in ("generator", "discriminator"):
+        assert far(getattr(whole, name), getattr(halves, name)) == 0
+    many, data, said = tuned("many", 1)
+    assert data == {"crop": "start"} and "few sounds" not in said
+    _, data, said = tuned("asked", 1, augment=True)
+    assert data == {"crop": "start", **FINE_TUNING} and "Every example is changed a little" in said
+
+
+def test_a_flag_leaves_few_sounds_as_they_are(preset, sounds, tmp_path):
+    command = ["train", str(preset), str(sounds), "--run-dir", str(tmp_path / "run"), "--steps", "1", "--no-augment"]
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 0 and "few sounds" not in result.output
+    assert load_recipe(str(tmp_path / "run" / "recipe.toml")).data == {"crop": "start"}
+    with pytest.raises(ValueError, match=r"was started with \[data\] augment_gain = None, now it is 3.0"):
+        train(preset, sounds, tmp_path / "run", steps=2, augment=True, progress=False)
+
+
+def test_training_from_the_start_changes_nothing_unasked(sounds, tmp_path):
+    recipe = {"model": {"name": "wavegan", **SMALL}, "train": TRAIN}
+    train(recipe, sounds, tmp_path / "run", steps=1, progress=False)
+    assert load_recipe(str(tmp_path / "run" / "recipe.toml")).data == {}
+    with pytest.raises(ValueError, match="examples for segan_plus cannot be changed further: noise is mixed in anew"):
+        train("segan_plus", sounds, tmp_path / "other", noise=sounds, augment=True)
 
 
 def test_moments_are_the_presets(sounds, tmp_path):

@@ -173,16 +173,17 @@ def room(rows, channels, dtype):
     return torch.empty((rows, channels), dtype=getattr(torch, dtype), device=_device())
 
 
-def crops(clips, starts, counts, gains, length):
+def crops(clips, starts, counts, gains, length, delays=None):
     """Cuts examples out of clips that lie end to end on the device.
 
     Args:
         clips: PyTorch tensor [samples, channels] of float32, or of int16 in units of 2**-15; `length` samples of
-            anything behind the last clip.
+            anything behind the last clip, and the longest delay of anything before the first.
         starts: int64 array [batch], the first sample of each example.
         counts: int64 array [batch], how many samples are the clip's; zeros follow.
         gains: float32 array [batch], factors.
         length: samples of an example.
+        delays: int64 array [batch], zeros before each clip's samples; None: none.
 
     Returns:
         float32 tensor [batch, length, channels] in [-1, 1].
@@ -191,13 +192,15 @@ def crops(clips, starts, counts, gains, length):
 
     samples, channels = clips.shape
     windows = clips.as_strided((samples - length + 1, length, channels), (channels, channels, 1))
-    starts, counts, gains = (sent(values) for values in (starts, counts, gains))
+    delays = np.zeros_like(starts) if delays is None else delays
+    starts, ends, delays, gains = (sent(values) for values in (starts - delays, counts + delays, delays, gains))
     audio = windows[starts]
     if audio.dtype == torch.int16:
         audio = audio.to(torch.float32).mul_(2.0**-15)
     audio = audio.mul_(gains[:, None, None]).clamp_(-1, 1)
-    behind = torch.arange(length, device=clips.device) >= counts[:, None]
-    return audio.masked_fill_(behind[:, :, None], 0.0)
+    places = torch.arange(length, device=clips.device)
+    outside = (places >= ends[:, None]) | (places < delays[:, None])
+    return audio.masked_fill_(outside[:, :, None], 0.0)
 
 
 @functools.cache

@@ -44,6 +44,12 @@ def check(run_dir, recipe, folders):
                 )
 
 
+def data_options(run_dir):
+    """The [data] table that a run was started with; None where there is no run."""
+    before = _read(Path(run_dir))
+    return None if before is None else before["recipe"]["data"]
+
+
 def start(run_dir, recipe, data):
     """Writes down what the run was started with; says what has changed since. Call `check` before.
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import keras
 
-from tf_audio_gan import backend, distribution, durable, generation, hub, models, run_folder
+from tf_audio_gan import backend, distribution, durable, fine_tuning, generation, hub, models, run_folder
 from tf_audio_gan.callbacks import Checkpoints, Log, Progress, Stop, Summaries
 from tf_audio_gan.data.readers import folders, open_sounds
 from tf_audio_gan.health import Diversity, Health
@@ -43,7 +43,7 @@ class Training:
 
 def train(
     recipe, sounds, run_dir, *, start=None, noise=None, noisy=None, labels=None, steps=None, max_minutes=None,
-    seed=None, precision=None, decoder=None, devices=None, progress=True,
+    seed=None, precision=None, decoder=None, devices=None, augment=None, progress=True,
 ):  # fmt: skip
     """Trains a model on a folder of sounds, or goes on where an earlier call on the same run_dir stopped.
 
@@ -71,6 +71,9 @@ def train(
         decoder: "soundfile", "tensorflow" or "tensorflow-io", instead of the recipe's.
         devices: a number, "all" or names ("GPU:0,GPU:1"), see `distribution.Replicas`; the batch is divided among them.
             Where TF_CONFIG names several machines, call this on all of them alike, with run_dir on a shared disk.
+        augment: True: change every example a little (`data.augment.FINE_TUNING`, but for what the recipe says); False:
+            change none; None: as the recipe says, and if it says nothing, a run that begins with a preset's weights
+            changes examples if there are fewer than `data.augment.FEW`. A run goes on as it began.
         progress: say what is trained on, and show a progress bar.
 
     Returns:
@@ -93,14 +96,15 @@ def train(
     options = {"steps": steps, "precision": precision}
     recipe.train = replace(recipe.train, **{k: v for k, v in options.items() if v is not None})
     sources = folders(models.model_class(recipe.model["name"]).task, sounds, noise, noisy)
+    few = fine_tuning.prepare(recipe, run_dir, start, augment)
     replicas = distribution.Replicas(devices)
     distribution.check_batch_size(recipe.train.batch_size, replicas.count)
     tf32 = recipe.train.precision == "tf32"
     with replicas.peers(), backend.float32_arithmetic(tf32):
-        return _train(recipe, sources, run_dir, start, max_minutes, progress and replicas.chief, replicas)
+        return _train(recipe, sources, run_dir, start, max_minutes, progress and replicas.chief, replicas, few)
 
 
-def _train(recipe, sources, run_dir, start, max_minutes, progress, replicas):
+def _train(recipe, sources, run_dir, start, max_minutes, progress, replicas, few):
     opened = _labelled(recipe, sources, progress)
     if replicas.chief:
         run_folder.check(run_dir, recipe, sources.values())
@@ -109,9 +113,10 @@ def _train(recipe, sources, run_dir, start, max_minutes, progress, replicas):
         model.compile(*model.optimizers(recipe.train.learning_rate))
     shape = {name: getattr(model, name) for name in ("sample_rate", "length", "channels")}
     data, unused = opened or open_sounds(sources, recipe.data, **shape, progress=progress)
+    data, said = few(data)
     if progress:
         note = f"not used here: [data] {', '.join(unused)}\n" if unused else ""
-        print(f"{data.summary()}\n{note}{_where(recipe.train.precision)}", flush=True)
+        print(f"{data.summary()}\n{said}{note}{_where(recipe.train.precision)}", flush=True)
     if not replicas.chief:
         return _run(model, data, recipe, run_dir, start, max_minutes, progress, replicas)
     run_folder.start(run_dir, recipe, data)

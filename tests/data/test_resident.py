@@ -65,6 +65,21 @@ def test_two_channels_and_many_blocks(tmp_path, crop, memory, monkeypatch, rng):
         assert batches[k][0].numpy().tobytes() == sounds.batch(k, 3)[0].tobytes()
 
 
+@pytest.mark.parametrize("kept", ["int16", "float32"])
+@pytest.mark.parametrize("crop", ["random", "start"])
+def test_changed_examples_are_those_of_the_host(hits, shards, kept, crop, memory):
+    memory(2**30)
+    changes = {"augment_gain": 6.0, "augment_shift": 0.02, "augment_polarity": True}
+    options = {"length": 3500, "crop": crop, "normalize": "peak", "labels": "folder", "progress": False, **changes}
+    sounds = Sounds(shards if kept == "int16" else hits, **options)
+    batches = Batches(sounds, 4, labels=True)
+    assert batches.note.endswith(f"as {kept}")
+    assert_same_batches(batches, sounds, 4, range(8))
+    assert any((sounds.batch(k, 4)[0][:, 0] == 0).any() for k in range(8)), "some begin later"
+    slower = Batches(Sounds(hits, length=1000, augment_speed=0.1, progress=False), 4)
+    assert slower.note == "the sounds stay on the host, where their speed is changed ([data] augment_speed)"
+
+
 def test_a_file_that_breaks_is_replaced_as_on_the_host(hits, memory):
     memory(2**30)
     here, there = (Sounds(hits, length=1000, labels="folder", seed=1, progress=False) for _ in range(2))

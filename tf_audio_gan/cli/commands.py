@@ -71,6 +71,10 @@ def train(
     decoder: Annotated[str | None, typer.Option(help="soundfile, tensorflow (PCM WAV) or tensorflow-io.")] = None,
     devices: Annotated[str | None, typer.Option(help="A number, all, or names (GPU:0,GPU:1) to share a batch.")] = None,
     precision: Annotated[str | None, typer.Option(help="float32, or tf32 or bfloat16 for the layers.")] = None,
+    augment: Annotated[
+        bool | None,
+        typer.Option("--augment/--no-augment", help="Change examples a little; default: to fine-tune on few sounds."),
+    ] = None,
 ):
     """Train on a folder of sounds. Ctrl-C saves; the same command goes on."""
     load_keras()
@@ -88,6 +92,7 @@ def train(
         "labels": labels,
         "decoder": decoder,
         "devices": devices,
+        "augment": augment,
     }
     result = tf_audio_gan.train(source, sounds, run_dir, **options)
     print(f"{result.ended} at step {result.step}")

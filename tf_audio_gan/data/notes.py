@@ -23,6 +23,7 @@ class Notes(Sounds):
 
     Args:
         path, sample_rate, length, channels, normalize, decoder, cache_mb, seed, progress: as of `Sounds`.
+        augment_gain, augment_shift, augment_polarity: as of `Sounds`, whose change of speed would make pitches wrong.
         crop: "start", or "random".
         weighting: "file", or "duration".
         labels: where pitches are from: "pitch": the file's name (`pitches.of_name`); a CSV table with the columns
@@ -43,12 +44,13 @@ class Notes(Sounds):
     def __init__(
         self, path, *, sample_rate=16000, length=64000, channels=1, crop="start", normalize="none", labels="pitch",
         pitches=(24, 84), sources=(), split="", weighting="file", decoder="soundfile", cache_mb=512, seed=0,
-        progress=None,
+        augment_gain=0.0, augment_shift=0.0, augment_polarity=False, progress=None,
     ):  # fmt: skip
         low, high = _checked(pitches, split, labels)
         super().__init__(
             path, sample_rate=sample_rate, length=length, channels=channels, crop=crop, normalize=normalize,
             weighting=weighting, decoder=decoder, cache_mb=cache_mb, seed=seed, progress=progress,
+            augment_gain=augment_gain, augment_shift=augment_shift, augment_polarity=augment_polarity,
         )  # fmt: skip
         self.estimated, found = labels == "estimate", self._known(labels, progress)
         both = list(zip(self.clips, found, strict=True))

@@ -26,7 +26,7 @@ class Resident:
 
     def __init__(self, sounds, dtype):
         self.sounds, lengths = sounds, [clip.length for clip in sounds.clips]
-        self._first = np.cumsum([0, *lengths])
+        self._first = np.cumsum([_before(sounds), *lengths])
         self._clips = device.room(int(self._first[-1]) + sounds.length, sounds.channels, dtype)
         self._here = np.zeros(len(lengths), bool)
         self._gains = np.array([sounds.gain(number) for number in range(len(lengths))], np.float32)
@@ -36,7 +36,7 @@ class Resident:
 
     def _blocks(self, dtype):
         """(first sample, samples) of clips end to end, in blocks of bounded size; those that break are left out."""
-        begin, waiting, count = 0, [], 0
+        begin, waiting, count = _before(self.sounds), [], 0
         for number, clip in enumerate(self.sounds.clips):
             samples = self.sounds.read(number, 0, clip.length)
             self._here[number] = samples is not None
@@ -48,19 +48,23 @@ class Resident:
                 begin, waiting, count = begin + count, [], 0
 
     def choose(self, step, batch_size):
-        """Where the examples of a step lie, for `cut`: (first samples, counts, gains, labels), arrays [batch_size]."""
-        starts, counts = np.zeros(batch_size, np.int64), np.zeros(batch_size, np.int64)
+        """Where the examples of a step lie, for `cut`: (starts, counts, delays, gains, labels), arrays [batch_size]."""
+        starts, counts, delays = np.zeros((3, batch_size), np.int64)
+        changes = self.sounds.changes(step, batch_size)
 
         def take(place, number, start, count):
             starts[place], counts[place] = self._first[number] + start, count
+            delays[place] = self.sounds.delay(number, changes.delays[place]) if changes else 0
             return self._here[number]
 
         numbers = self.sounds.choose(step, batch_size, take)
-        return starts, counts, self._gains[numbers], self.sounds.labels_of(numbers)
+        gains = self._gains[numbers] * (changes.factors if changes else np.float32(1))
+        return starts, counts, delays, gains, self.sounds.labels_of(numbers)
 
-    def cut(self, starts, counts, gains, labels):
+    def cut(self, starts, counts, delays, gains, labels):
         """(audio, labels) of a step as `Sounds.batch` gives them, as tensors on the device."""
-        return device.crops(self._clips, starts, counts, gains, self.sounds.length), device.sent(labels)
+        audio = device.crops(self._clips, starts, counts, gains, self.sounds.length, delays)
+        return audio, device.sent(labels)
 
 
 def exact(samples):
@@ -73,8 +77,13 @@ def exact(samples):
 
 def size(sounds, dtype):
     """Bytes that all clips take on the device."""
-    samples = sum(clip.length for clip in sounds.clips) + sounds.length
+    samples = _before(sounds) + sum(clip.length for clip in sounds.clips) + sounds.length
     return samples * sounds.channels * _BYTES[dtype]
+
+
+def _before(sounds):
+    """Samples of anything before the first clip: a window that begins later reaches so far back."""
+    return sounds.augment.longest_delay(sounds.sample_rate)
 
 
 def on_device(sounds, share=SHARE):
@@ -95,6 +104,8 @@ def on_device(sounds, share=SHARE):
     free = device.free_memory()
     if free is None or share == 0 or type(sounds) is not Sounds:
         return None, ""
+    if sounds.augment.speed:
+        return None, "the sounds stay on the host, where their speed is changed ([data] augment_speed)"
     if not sounds.reads_whole:
         return None, (
             "the sounds stay on disk, for some are too long, or all too many, to be decoded whole: "

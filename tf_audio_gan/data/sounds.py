@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tf_audio_gan.data.augment import Augment, played
 from tf_audio_gan.data.decoders import UnreadableSound, decoder_named
 from tf_audio_gan.data.draws import Draws
 from tf_audio_gan.data.folder import FolderSource
@@ -42,9 +43,12 @@ class Sounds:
         decoder: `"soundfile"`, `"tensorflow"` (16-bit PCM WAV only) or `"tensorflow-io"`; not used for shards.
         cache_mb: limit of the store of decoded sounds, in units of 2**20 bytes.
         seed: 0 ... 2**63 - 1; with the step, all that chance depends on.
+        augment_gain, augment_shift, augment_polarity, augment_speed: changes to every example, none by default: dB,
+            seconds, whether, and share of `augment.Augment`; the last moves pitch, too.
         progress: show a bar on opening; None = on a terminal.
 
     Attributes:
+        augment: `Augment`.
         clips: list of `Clip` (path, length, label, peak, rms).
         seconds: of all clips together.
         label_names: list of str, empty without labels.
@@ -73,6 +77,10 @@ class Sounds:
         decoder="soundfile",
         cache_mb=512,
         seed=0,
+        augment_gain=0.0,
+        augment_shift=0.0,
+        augment_polarity=False,
+        augment_speed=0.0,
         progress=None,
     ):
         for name, value in {"crop": crop, "normalize": normalize, "weighting": weighting}.items():
@@ -86,6 +94,7 @@ class Sounds:
             "cache_mb": cache_mb,
         }
         check_numbers(**numbers)
+        self.augment = Augment(augment_gain, augment_shift, augment_polarity, augment_speed)
         self.path = folder_at(path)
         self.sample_rate, self.length, self.channels = sample_rate, length, channels
         self.crop, self.normalize, self.weighting, self.seed = crop, normalize, weighting, seed
@@ -155,6 +164,12 @@ class Sounds:
         part.label_names = list(names)
         return part
 
+    def augmented(self, **settings):
+        """The same sounds with changes to every example; settings are `augment_gain` and so on."""
+        part = copy.copy(self)
+        part.augment = Augment(**{name.removeprefix("augment_"): value for name, value in settings.items()})
+        return part
+
     def __len__(self):
         return len(self.clips)
 
@@ -186,7 +201,7 @@ class Sounds:
         """16 hexadecimal digits that stand for the data and the settings."""
         names = ("sample_rate", "length", "channels", "crop", "normalize", "weighting", "seed")
         clips = [(clip.path, clip.length, clip.label) for clip in self.clips]
-        value = [{name: getattr(self, name) for name in names}, self.label_names, clips]
+        value = [{name: getattr(self, name) for name in names} | self.augment.settings, self.label_names, clips]
         return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
 
     @property
@@ -216,10 +231,22 @@ class Sounds:
         if step < 0 or batch_size < 1:
             raise ValueError(f"step must be at least 0 and batch_size at least 1; received {step}, {batch_size}")
         audio = np.zeros((batch_size if rows is None else len(rows), self.length, self.channels), np.float32)
-        numbers = self.choose(step, batch_size, lambda place, *crop: self._fill(audio[place], *crop), rows)
+        changes = self.changes(step, batch_size, rows)
+
+        def take(place, *crop):
+            return self._fill(audio[place], changes and changes.of(place), *crop)
+
+        numbers = self.choose(step, batch_size, take, rows, changes)
         return audio, self.labels_of(numbers)
 
-    def choose(self, step, batch_size, take, rows=None):
+    def changes(self, step, batch_size, rows=None):
+        """How the examples of one step are changed: `augment.Changes`, None if they are not; see `batch`."""
+        if not self.augment:
+            return None
+        rows = np.arange(batch_size) if rows is None else np.asarray(rows)
+        return self.augment.draw(self._draws, step * batch_size + rows, self.sample_rate)
+
+    def choose(self, step, batch_size, take, rows=None, changes=None):
         """Which crops of which clips the examples of one step are; see `batch`.
 
         Args:
@@ -228,6 +255,7 @@ class Sounds:
             take: called with (place in the batch, number of the clip, first sample, samples) of every example; says
                 whether that could be read. If not, it is called with the next clip of the same pass.
             rows: see `batch`.
+            changes: of the examples; their speeds say how many samples of a clip an example needs.
 
         Returns:
             The numbers of the clips, list of int.
@@ -236,9 +264,9 @@ class Sounds:
         slots = self._draws.batch(step, batch_size)
         numbers = []
         for place, row in enumerate(np.arange(batch_size) if rows is None else rows):
-            number = int(self._slots[slots[row]])
-            if not take(place, number, *self._crop(number, fractions[row])):
-                number = self._substitute(place, take, step * batch_size + row, batch_size, fractions[row])
+            number, drawn = int(self._slots[slots[row]]), (fractions[row], changes.speeds[place] if changes else 1.0)
+            if not take(place, number, *self._crop(number, *drawn)):
+                number = self._substitute(place, take, step * batch_size + row, batch_size, drawn)
             numbers.append(number)
         return numbers
 
@@ -259,30 +287,40 @@ class Sounds:
         if labels and not self.label_names:
             raise ValueError(f"{self.path} has no labels; make Sounds with labels='folder', 'prefix' or a CSV table")
 
-    def _substitute(self, place, take, example, batch_size, fraction):
+    def _substitute(self, place, take, example, batch_size, drawn):
         """Takes the next clip of the same pass that can be read; returns its number."""
         order = self._draws.order(example // len(self._slots), batch_size)
         for slot in np.roll(order, -(example % len(self._slots))):
             number = int(self._slots[slot])
-            if take(place, number, *self._crop(number, fraction)):
+            if take(place, number, *self._crop(number, *drawn)):
                 return number
         raise RuntimeError(
             f"none of the {len(self.clips)} sounds in {self.path} can be read any more "
             f"(the last: {': '.join(self.skipped[-1])}); is the disk still mounted?"
         )
 
-    def _crop(self, number, fraction):
+    def _crop(self, number, fraction, speed=1.0):
         """(first sample, samples) of a crop."""
         length = self.clips[number].length
-        count = min(length, self.length)
+        count = min(length, self.length if speed == 1 else round(self.length * speed))
         return (int(fraction * (length - count + 1)) if self.crop == "random" else 0), count
 
-    def _fill(self, out, number, start, count):
-        """Writes a crop of a clip into `out`; returns whether it could be read."""
+    def _fill(self, out, change, number, start, count):
+        """Writes a crop of a clip into `out`, changed; returns whether it could be read."""
         samples = self.read(number, start, count)
-        if samples is not None:
-            out[:count] = np.clip(samples * self.gain(number), -1, 1)
-        return samples is not None
+        if samples is None:
+            return False
+        factor, later = self.gain(number), 0
+        if change:
+            samples = played(samples, change.speeds, self.length)
+            factor, later = factor * change.factors, self.delay(number, change.delays)
+        end = min(len(out), later + len(samples))
+        out[later:end] = np.clip(samples[: end - later] * factor, -1, 1)
+        return True
+
+    def delay(self, number, drawn):
+        """Samples of silence before an example of a clip: those drawn if it begins with the clip, else none."""
+        return int(drawn) if self.crop == "start" or self.clips[number].length <= self.length else 0
 
     def read(self, number, start, count):
         """A window of a clip, not normalised: float32 `[count, channels]`; None if it cannot be read any more.
@@ -327,6 +365,8 @@ class Sounds:
         if self.label_names:
             names = ", ".join(self.label_names[:10]) + (", ..." if len(self.label_names) > 10 else "")
             text += f" {len(self.label_names)} labels: {names}."
+        if self.augment:
+            text += f" Every example is changed a little: {self.augment.words()}."
         if self.skipped:
             reasons = Counter(reason.split(":")[0] for _, reason in self.skipped).most_common(4)
             text += f" Skipped {len(self.skipped)} files: " + ", ".join(f"{n} {reason}" for reason, n in reasons) + "."
