@@ -10,6 +10,7 @@ from tf_audio_gan import WaveGAN, durable, from_preset, hub, publish_preset, wri
 from tf_audio_gan.cli.commands import app
 from tf_audio_gan.publishing import _SECTIONS, _WANTED
 
+HEAD = "---\nmakes: hits\nresult: none yet\nlicense: cc0-1.0\n---\n"
 SMALL = {"length": 256, "strides": [4, 4], "dim": 2}
 
 
@@ -20,7 +21,7 @@ def preset(tmp_path):
     WaveGAN(**SMALL).save_to_preset(folder)
     for name in _WANTED:
         (folder / name).exists() or (folder / name).write_text("{}")
-    (folder / "README.md").write_text("# tiny_hits\n" + "\n".join(_SECTIONS))
+    (folder / "README.md").write_text(HEAD + "# tiny_hits\n" + "\n".join(_SECTIONS))
     (folder / "samples").mkdir()
     (folder / "samples" / "a.wav").write_bytes(b"RIFF")
     return folder
@@ -79,7 +80,10 @@ def test_cards_have_sections_and_presets_names(preset, tmp_path):
     odd = shutil.copytree(preset, preset.parent / "tiny hits!")
     with pytest.raises(ValueError, match="letters, digits, _ and - alone. Received: 'tiny hits!'"):
         publish_preset(odd, tmp_path / "zoo")
-    (preset / "README.md").write_text("## Use\n## Training\n")
+    (preset / "README.md").write_text(HEAD.replace("makes: hits\n", "") + "\n".join(_SECTIONS))
+    with pytest.raises(ValueError, match="does not say makes: begin it with a line ---"):
+        publish_preset(preset, tmp_path / "zoo")
+    (preset / "README.md").write_text(HEAD + "## Use\n## Training\n")
     with pytest.raises(ValueError, match="lacks the sections ## Results, ## Limits, ## Licence"):
         publish_preset(preset, tmp_path / "zoo")
 
@@ -99,7 +103,7 @@ def test_the_commands(preset, tmp_path, monkeypatch):
         "name": "tiny_hits", "model": "WaveGAN", "sample_rate": 16000, "megabytes": 0,
     }  # fmt: skip
     assert "tiny_hits" in run("list").stdout and "WaveGAN" in run("list").stdout
-    assert run("show", "tiny_hits").stdout.startswith("# tiny_hits")
+    assert run("show", "tiny_hits").stdout.startswith("---\nmakes: hits")
     assert Path(run("fetch", "tiny_hits").stdout.strip()) == tmp_path / "zoo" / "tiny_hits"
     assert run("verify").exit_code == 0
     (tmp_path / "zoo" / "tiny_hits" / "data.csv").write_text("changed")

@@ -275,8 +275,9 @@ def _judge(handle):
 
 
 def zoo_presets():
-    """Names of the zoo's presets that are evaluated: all but judges, which bring results of their own."""
-    return sorted(name for name, about in hub.zoo_index().items() if about.get("class") != REGISTERED)
+    """Names of the zoo's presets that are evaluated: not architectures, nor judges, which bring their own results."""
+    found = {name: about for name, about in hub.zoo_index().items() if about.get("trained", True)}
+    return sorted(name for name, about in found.items() if about.get("class") != REGISTERED)
 
 
 def evaluate_zoo(name, data=None, *, check=False, progress=None):

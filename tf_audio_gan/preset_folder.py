@@ -82,6 +82,30 @@ def read_config(path):
     return saved
 
 
+def untrained(folder):
+    """Whether a preset's folder is an architecture: what it takes to train a model, and no weights."""
+    path = Path(folder) / "metadata.json"
+    return path.is_file() and _json(path).get("trained") is False
+
+
+def refuse_untrained(folder):
+    """ValueError with the command that trains it, for an architecture."""
+    if untrained(folder):
+        name = Path(folder).resolve().name
+        raise ValueError(
+            f"{name} has no weights: it is an architecture, to train on your own machine. Its data: tf-audio-gan zoo "
+            f"show {name}. Then: tf-audio-gan train {name} DATA --run-dir runs/{name}"
+        )
+
+
+def _json(path):
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path} is damaged: {error}. Make or fetch the preset again.") from None
+    return found if isinstance(found, dict) else {}
+
+
 def load_weights(network, path):
     """Loads a network's weights; an error names the file."""
     if not Path(path).is_file():

@@ -16,6 +16,8 @@ _WANTED = {
     "data.csv": "every recording used, with its licence",
     "README.md": "the card",
 }
+_WORDS = ("makes", "result", "license")  # at the head of a card: for lists of presets
+_OF_TRAINED = ("results.json", "data.csv")  # which an architecture has not
 _JUDGE = "tf_audio_gan>Classifier"
 _SECTIONS = ("## Use", "## Training", "## Results", "## Limits", "## Licence")
 
@@ -50,14 +52,42 @@ def publish_preset(preset, zoo, float16=False):
 
     Raises:
         FileNotFoundError: a file that a stranger needs is missing; all that are.
-        ValueError: its card has no section of a name that it should have, a name that handles cannot have, or float16
-            changes what it makes.
+        ValueError: its card lacks a section, or a word at its head, that it should have; a name that handles cannot
+            have; or float16 changes what it makes.
     """
     preset, zoo = Path(preset).resolve(), Path(zoo)
     _check(preset)
     target = zoo / preset.name
     if target.resolve() != preset or float16:
         preset_folder.replace(target, lambda new: _copy(preset, new, float16))
+    write_zoo_index(zoo)
+    return target
+
+
+def publish_architecture(name, zoo, recipe=None):
+    """Writes an architecture into a zoo: a preset without weights, for others to train; its card is written by hand.
+
+    Args:
+        name: of the architecture, and of its recipe where none is given.
+        zoo: folder, made where missing.
+        recipe: see `recipes.load_recipe`.
+
+    Returns:
+        pathlib.Path of the architecture in the zoo.
+
+    Raises:
+        ValueError: there is no such recipe, or something else in its place.
+    """
+    from tf_audio_gan.recipes import load_recipe
+
+    recipe = load_recipe(name if recipe is None else recipe)
+    model, target = recipe.build_model(), Path(zoo) / name
+
+    def write(new):
+        model.write_architecture(new, {"trained": False})
+        recipe.write(new / "recipe.toml")
+
+    preset_folder.replace(target, write)
     write_zoo_index(zoo)
     return target
 
@@ -78,12 +108,21 @@ def _copy(preset, new, float16):
 def _check(preset):
     if not (preset / "config.json").is_file():
         raise FileNotFoundError(f"{preset} is no preset: it has no config.json")
-    missing = [f"{name} ({what})" for name, what in _WANTED.items() if not (preset / name).is_file()]
-    if not list(preset.glob("*.weights.h5")):
+    wanted, trained = _WANTED, not preset_folder.untrained(preset)
+    if not trained:
+        wanted = {name: what for name, what in _WANTED.items() if name not in _OF_TRAINED}
+    missing = [f"{name} ({what})" for name, what in wanted.items() if not (preset / name).is_file()]
+    if trained and not list(preset.glob("*.weights.h5")):
         missing.append("weights")
     if missing:
         raise FileNotFoundError(f"{preset} lacks what a stranger needs: {', '.join(missing)}")
-    card = (preset / "README.md").read_text(encoding="utf-8")
+    words, card = front_matter(preset / "README.md"), (preset / "README.md").read_text(encoding="utf-8")
+    without = [name for name in _WORDS if not words.get(name)]
+    if without:
+        raise ValueError(
+            f"{preset / 'README.md'} does not say {', '.join(without)}: begin it with a line ---, then lines such as "
+            '"makes: drum hits", "result: nearer to recordings than noise is", "license: cc-by-4.0", then ---'
+        )
     lacking = [section for section in _SECTIONS if section not in card]
     if lacking:
         raise ValueError(f"{preset / 'README.md'} lacks the sections {', '.join(lacking)}")
@@ -103,4 +142,16 @@ def _entry(folder):
     for path in sorted(p for p in folder.rglob("*") if p.is_file()):
         data = path.read_bytes()
         files[path.relative_to(folder).as_posix()] = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
-    return {"class": config["registered_name"], **audio, "files": files}
+    words = front_matter(folder / "README.md")
+    about = {name: words[name] for name in _WORDS if name in words}
+    about |= {"trained": False} if preset_folder.untrained(folder) else {}
+    return {"class": config["registered_name"], **about, **audio, "files": files}
+
+
+def front_matter(card):
+    """The words at the head of a card, between two lines of `---`: {name: value}; none without them, or a card."""
+    lines = Path(card).read_text(encoding="utf-8").splitlines() if Path(card).is_file() else []
+    if lines[:1] != ["---"] or "---" not in lines[1:]:
+        return {}
+    pairs = [line.partition(":") for line in lines[1 : lines.index("---", 1)]]
+    return {name.strip(): value.strip() for name, colon, value in pairs if colon}

@@ -133,6 +133,11 @@ def is_preset(source):
     return isinstance(source, str | Path) and ("://" in str(source) or (Path(source) / preset_folder.CONFIG).is_file())
 
 
+def has_weights(source):
+    """Whether a recipe is given by a preset that a run can begin with: not by an architecture."""
+    return is_preset(source) and not preset_folder.untrained(hub.resolve(source))
+
+
 def _recipe_of_preset(handle):
     """The recipe that a preset was trained with; without a recipe.toml, its model alone."""
     folder = hub.resolve(handle)

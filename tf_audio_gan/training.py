@@ -14,7 +14,7 @@ from tf_audio_gan.callbacks import Checkpoints, Log, Progress, Stop, Summaries
 from tf_audio_gan.data.readers import folders, open_sounds
 from tf_audio_gan.health import Diversity, Health
 from tf_audio_gan.models.gan import from_preset
-from tf_audio_gan.recipes import is_preset, load_recipe
+from tf_audio_gan.recipes import has_weights, load_recipe
 
 _FAR = 2**62  # epochs are endless; a callback ends training
 
@@ -86,7 +86,7 @@ def train(
         RuntimeError: another machine was lost.
     """
     backend.require_training()
-    start = recipe if start is None and is_preset(recipe) else start
+    start = recipe if start is None and has_weights(recipe) else start
     recipe, run_dir = load_recipe(recipe), Path(run_dir)
     if seed is not None:
         recipe.model["seed"] = recipe.data["seed"] = seed

@@ -17,11 +17,15 @@ def root():
     """The presets of the zoo."""
 
 
+_UNTRAINED = "no weights: train it"
+
+
 def _about(name, entry):
-    """What `zoo list` says of a preset: {column: value}."""
+    """What `zoo list` says of a preset: {column: value}; no megabytes of one without weights."""
     size = sum(file["bytes"] for file in entry["files"].values())
     model = str(entry.get("class", "")).rpartition(">")[2]
-    return {"name": name, "model": model, "sample_rate": entry.get("sample_rate"), "megabytes": round(size / 1e6, 1)}
+    size = round(size / 1e6, 1) if entry.get("trained", True) else None
+    return {"name": name, "model": model, "sample_rate": entry.get("sample_rate"), "megabytes": size}
 
 
 @app.command("list")
@@ -40,18 +44,21 @@ def list_(as_json: Annotated[bool, typer.Option("--json", help="For programs: a 
         raise ValueError(f"there is no zoo at {hub.ZOO}. Set TF_AUDIO_GAN_ZOO_URL to the address of one")
     table = Table("preset", "model", "Hz", "MB", box=None, pad_edge=False)
     for row in rows:
-        table.add_row(*(str(value) for value in row.values()))
+        table.add_row(*(_UNTRAINED if value is None else str(value) for value in row.values()))
     Console().print(table)
 
 
 @app.command()
 def show(name: Annotated[str, typer.Argument(help="Of a preset; or its folder or address.")]):
     """Print a preset's card: what it makes, of which data, how good it is, and its licence."""
-    from tf_audio_gan import hub
+    from tf_audio_gan import hub, preset_folder
 
-    card = hub.resolve(name) / "README.md"
+    folder = hub.resolve(name)
+    card = folder / "README.md"
     if not card.is_file():
         raise FileNotFoundError(f"{card} does not exist: the preset {name} has no card")
+    if preset_folder.untrained(folder):
+        print(f"{_UNTRAINED}: tf-audio-gan train {name} DATA --run-dir runs/{folder.name}\n")
     print(card.read_text(encoding="utf-8"))
 
 

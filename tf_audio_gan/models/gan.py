@@ -348,18 +348,33 @@ class AudioGAN(keras.Model):
         """What an export says of itself to those who only reach a server (its signature `describe`), JSON."""
         return {"model": type(self).__name__, "task": self.task, **self.audio_settings()}
 
-    def _write_preset(self, folder, metadata, discriminator):
+    def write_architecture(self, folder, metadata=None, others=None):
+        """Writes what a preset has beside weights into a folder: config.json, audio.json, metadata.json.
+
+        Args:
+            folder: pathlib.Path, there.
+            metadata: more for metadata.json.
+            others: networks counted there beside the generator; None: all.
+
+        Returns:
+            What metadata.json holds.
+        """
+        others = self.saved_networks if others is None else others
         config = {"registered_name": f"tf_audio_gan>{type(self).__name__}", "config": self.get_config()}
         preset_folder.write_json(folder / preset_folder.CONFIG, config)
         preset_folder.write_json(folder / "audio.json", self.audio_settings())
-        others = [n for n in self.saved_networks if discriminator or n != "discriminator"]
         facts = {
             "tf_audio_gan_version": tf_audio_gan.__version__,
             "keras_version": keras.__version__,
             "parameters": {n: getattr(self, n).count_params() for n in ("generator", *others)},
             "saved": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         }
-        preset_folder.write_json(folder / "metadata.json", facts := {**facts, **metadata})
+        preset_folder.write_json(folder / "metadata.json", facts := {**facts, **(metadata or {})})
+        return facts
+
+    def _write_preset(self, folder, metadata, discriminator):
+        others = [n for n in self.saved_networks if discriminator or n != "discriminator"]
+        facts = self.write_architecture(folder, metadata, others)
         durable.save_weights(self.ema_generator, folder / _WEIGHTS.format("generator"))
         for name in others:
             durable.save_weights(getattr(self, name), folder / _WEIGHTS.format(name))
@@ -381,6 +396,7 @@ class AudioGAN(keras.Model):
             raise ValueError(
                 f"{folder} holds a {kind.__name__}, not a {cls.__name__}. Use {kind.__name__}.from_preset."
             )
+        preset_folder.refuse_untrained(folder)
         try:
             with backend.dtype_policy("float32"):
                 model = kind.from_config(saved["config"])

@@ -30,3 +30,7 @@ RECIPES = {
         "train": {"batch_size": 8, "steps": 18_000, "log_steps": 100},
     },
 }
+
+# On LJSpeech, by the names of the zoo's architectures, whose cards say how to get it.
+RECIPES["melgan_ljspeech"] = RECIPES["melgan"]
+RECIPES["multiband_melgan_ljspeech"] = RECIPES["multiband_melgan"]

@@ -30,3 +30,7 @@ RECIPES = {
         "train": {**_LIGHT_TRAIN},
     },
 }
+
+# On VoiceBank-DEMAND, by the names of the zoo's architectures, whose cards say how to get it.
+RECIPES["segan_vctk"] = RECIPES["segan"]
+RECIPES["segan_plus_vctk"] = RECIPES["segan_plus"]

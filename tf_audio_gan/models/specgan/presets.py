@@ -7,6 +7,12 @@ RECIPES = {
         "data": {"normalize": "peak"},
         "train": {"batch_size": 64, "steps": 60_000},
     },
+    # The same on the paper's spoken digits, one word a file; zoo/specgan_sc09 says how to get them. A GPU.
+    "specgan_sc09": {
+        "model": {"name": "specgan"},
+        "data": {"normalize": "peak", "crop": "start"},
+        "train": {"batch_size": 64, "steps": 60_000},
+    },
     # Spoken digits, one word a file, on a CPU.
     "specgan_digits": {
         "model": {"name": "specgan", "dim": 16, "critic_steps": 2},
