@@ -3,8 +3,21 @@
 from pathlib import Path
 
 from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
 
 HERE = Path(__file__).parent
+
+
+class BuildWithIndex(build_py):
+    """The zoo's index goes into the package, so that a wheel knows its presets and what every file of them is."""
+
+    def run(self):
+        super().run()
+        if not self.editable_mode:  # a checkout has its zoo/
+            index = Path(self.build_lib) / "tf_audio_gan" / "zoo_index.json"
+            self.copy_file(str(HERE / "zoo" / "index.json"), str(index))
+
+
 EXTRAS = {
     "cuda": ["tensorflow[and-cuda]>=2.17"],
     "io": ["tensorflow-io==0.37.1"],
@@ -33,6 +46,7 @@ setup(
     author="The tf_audio_gan authors",
     license="Apache-2.0",
     packages=find_packages(include=["tf_audio_gan", "tf_audio_gan.*"]),
+    cmdclass={"build_py": BuildWithIndex},
     package_data={"tf_audio_gan": ["py.typed", "listening.html", "listening_tests/page.html"]},
     python_requires=">=3.11,<3.14",
     install_requires=[

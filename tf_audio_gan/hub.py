@@ -1,8 +1,9 @@
 """A handle becomes a verified local folder: a folder, a name in the zoo, file://, https:// or hf://.
 
 Presets of the zoo come from the mirror TF_AUDIO_GAN_ZOO_URL (any server of static files over a zoo), else from the
-`zoo/` of a source checkout. What is downloaded is checked against the size and SHA-256 in the zoo's index.json and kept
-below `home()`; TF_AUDIO_GAN_OFFLINE=1 forbids the network and uses what is kept.
+`zoo/` of a source checkout, else from `RELEASE_URL` by the index that is in a wheel. What is downloaded is checked
+against the size and SHA-256 in the zoo's index.json and kept below `home()`; TF_AUDIO_GAN_OFFLINE=1 forbids the network
+and uses what is kept.
 """
 
 import hashlib
@@ -17,6 +18,11 @@ from tf_audio_gan import downloads, durable
 
 ZOO = Path(__file__).resolve().parents[1] / "zoo"  # of a source checkout
 INDEX = "index.json"
+# Where the files of this release's presets are: the address of a folder with the content of zoo/, on any server of
+# static files. Empty: no release is out, so an installed wheel lists presets and says that their files need a mirror.
+# This is the one place; a release sets it and changes nothing else.
+RELEASE_URL = ""
+_PACKAGED = Path(__file__).with_name("zoo_index.json")  # zoo/index.json, in a wheel
 _LARGEST_INDEX = 2**24  # bytes
 _HF_FILES = ["*.json", "*.weights.h5", "*.toml", "*.md", "*.csv"]
 
@@ -48,8 +54,25 @@ def zoo_index():
     """
     if mirror := os.environ.get("TF_AUDIO_GAN_ZOO_URL"):
         return _index_at(mirror)
-    path = ZOO / INDEX
-    return _presets_in(path.read_text(encoding="utf-8"), path) if path.is_file() else {}
+    for path in (ZOO / INDEX, _PACKAGED):
+        if path.is_file():
+            return _presets_in(path.read_text(encoding="utf-8"), path)
+    return {}
+
+
+def address():
+    """Where the files of the zoo's presets are fetched from: None, the checkout has them; empty: there is no place."""
+    return os.environ.get("TF_AUDIO_GAN_ZOO_URL") or (None if (ZOO / INDEX).is_file() else RELEASE_URL)
+
+
+def how_to_get():
+    """What to do where presets are known by name and their files are nowhere; an empty text where they are."""
+    if address() != "" or not _PACKAGED.is_file():
+        return ""
+    return (
+        "Their files are not in this installation, and this release has no address for them. Set TF_AUDIO_GAN_ZOO_URL "
+        "to the address of a zoo, or install from a checkout of the sources, whose zoo/ holds them."
+    )
 
 
 def list_presets():
@@ -87,7 +110,7 @@ def resolve(handle):
     folder = Path(handle)
     if (folder / "config.json").is_file():
         return folder
-    return _of_zoo(text, zoo_index(), os.environ.get("TF_AUDIO_GAN_ZOO_URL"), folder)
+    return _of_zoo(text, zoo_index(), address(), folder)
 
 
 def _folder(folder, handle):
@@ -97,9 +120,9 @@ def _folder(folder, handle):
 
 
 def _of_zoo(name, index, url=None, folder=None):
-    """The folder of a zoo's preset, all files checked: of the mirror at `url`, or of this checkout."""
+    """The folder of a zoo's preset, all files checked: of the zoo at `url`, or (None) of this checkout."""
     if name not in index:
-        known = ", ".join(sorted(index)) or f"none (no {INDEX} in {ZOO})"
+        known = ", ".join(sorted(index)) or f"none (no {INDEX} in {ZOO}; TF_AUDIO_GAN_ZOO_URL can name a zoo)"
         found = "a folder without config.json" if folder is not None and folder.is_dir() else "no such folder"
         raise FileNotFoundError(f"{name!r} is no preset: {found}, and not a name in the zoo. Presets: {known}")
     files = index[name]["files"]
@@ -110,6 +133,8 @@ def _of_zoo(name, index, url=None, folder=None):
     kept = home() / "presets" / f"{name}-{contents}"
     if kept.is_dir():
         verify(kept, files, f"Delete {kept}; it is fetched again.")
+    elif not url:
+        raise OSError(f"{name} is known by name alone. {how_to_get()}")
     elif offline():
         raise OSError(f"{name} is not in {kept.parent}, and TF_AUDIO_GAN_OFFLINE forbids to fetch it. Unset that.")
     else:

@@ -46,6 +46,8 @@ def list_(as_json: Annotated[bool, typer.Option("--json", help="For programs: a 
     for row in rows:
         table.add_row(*(_UNTRAINED if value is None else str(value) for value in row.values()))
     Console().print(table)
+    if hint := hub.how_to_get():
+        print(f"\n{hint}")
 
 
 @app.command()
