@@ -30,6 +30,7 @@ EXTRAS = {
     "litert": ["ai-edge-litert>=2.0"],
     "datasets": ["tensorflow-datasets>=4.9", "importlib_resources"],  # which etils asks for and does not bring
     "midi": ["mido>=1.3"],
+    "demo": ["gradio>=6.31,<7", "mido>=1.3"],
     "hf": ["huggingface_hub>=0.25"],
     "onnx": ["tf2onnx>=1.17", "onnxruntime>=1.20"],
     "serve": ["uvicorn>=0.30", "orjson>=3.10", "grpcio>=1.60", "protobuf>=4.25"],
@@ -47,7 +48,7 @@ setup(
     license="Apache-2.0",
     packages=find_packages(include=["tf_audio_gan", "tf_audio_gan.*"]),
     cmdclass={"build_py": BuildWithIndex},
-    package_data={"tf_audio_gan": ["py.typed", "listening.html", "listening_tests/page.html"]},
+    package_data={"tf_audio_gan": ["py.typed", "listening.html", "listening_tests/page.html", "studio/page.*"]},
     python_requires=">=3.11,<3.14",
     install_requires=[
         "tensorflow>=2.17",

@@ -18,7 +18,7 @@ LEVELS = {
     "evaluating": 3,
     "vocoding": 3, "enhancement": 3, "finding": 3, "export_formats": 3, "publishing": 3.25, "pair_evaluation": 3.5,
     "convert": 4, "training": 4, "evaluation": 4, "exporting": 4, "generation": 4, "playing": 4, "judging": 4,
-    "serving": 5,
+    "serving": 5, "studio": 5,
     "cli": 6, "__main__": 7,
 }  # fmt: skip
 BACKEND_FREE = ("layers", "losses", "audio", "models", "optimizers")

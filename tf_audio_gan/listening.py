@@ -81,23 +81,30 @@ def _page(path, sections, title, intro):
 
 def _clip(name, audio, sample_rate):
     """One clip's figure: name and facts, waveform over spectrogram, player."""
-    sound = _data_uri("audio/wav", wav_bytes(audio, sample_rate))  # first: it checks the audio
+    sound = data_uri("audio/wav", wav_bytes(audio, sample_rate))  # first: it checks the audio
     audio = np.asarray(audio, np.float32)
     audio = audio.reshape(len(audio), -1)
-    picture = _data_uri("image/png", png_bytes(spectrogram_rgb(audio, sample_rate, max_width=320)))
+    picture = data_uri("image/png", png_bytes(spectrogram_rgb(audio, sample_rate, max_width=320)))
     label = html.escape(name)
-    facts = f"{_seconds(len(audio) / sample_rate)} · {sample_rate / 1000:g} kHz{_channels(audio.shape[1])}"
     return (
-        f"<figure><figcaption><b>{label}</b><span>{facts}</span></figcaption>\n"
+        f"<figure><figcaption><b>{label}</b><span>{facts(audio, sample_rate)}</span></figcaption>\n"
         f'<div class="look"><svg viewBox="0 0 {_COLUMNS} 100" preserveAspectRatio="none" aria-hidden="true">'
-        f'<path d="{_outline(audio)}"/></svg>'
+        f'<path d="{outline(audio)}"/></svg>'
         f'<img alt="Spectrogram of {label}, 0 to {sample_rate / 2000:g} kHz" src="{picture}"><i></i></div>\n'
         f'<audio controls preload="metadata" aria-label="{label}" src="{sound}"></audio></figure>\n'
     )
 
 
-def _outline(audio):
-    """The waveform as an SVG path: the highest sample of each column left to right, the lowest back again."""
+def facts(audio, sample_rate):
+    """What there is to say of audio [samples, channels]: "1.02 s · 16 kHz"."""
+    return f"{_seconds(len(audio) / sample_rate)} · {sample_rate / 1000:g} kHz{_channels(audio.shape[1])}"
+
+
+def outline(audio):
+    """The waveform of audio [samples, channels] as an SVG path in a box of 240 x 100.
+
+    The highest sample of each column left to right, the lowest back again.
+    """
     edges = np.unique(np.linspace(0, len(audio), min(_COLUMNS, len(audio)), endpoint=False).astype(int))
     audio = np.clip(audio, -1.0, 1.0)
     high = np.maximum.reduceat(audio.max(axis=1), edges)
@@ -108,7 +115,8 @@ def _outline(audio):
     return "M" + "L".join(top + bottom[::-1]) + "Z"
 
 
-def _data_uri(kind, data):
+def data_uri(kind, data):
+    """Bytes as an address that holds them."""
     return f"data:{kind};base64,{base64.b64encode(data).decode('ascii')}"
 
 

@@ -7,7 +7,18 @@ from typing import Annotated
 import typer
 
 import tf_audio_gan
-from tf_audio_gan.cli import converting, enhancing, evaluating, generating, judging, listening, serving, vocoding, zoo
+from tf_audio_gan.cli import (
+    converting,
+    enhancing,
+    evaluating,
+    generating,
+    judging,
+    listening,
+    playing,
+    serving,
+    vocoding,
+    zoo,
+)
 from tf_audio_gan.cli.common import Preset, load_keras, quoted, say_skipped
 
 app = typer.Typer(
@@ -130,6 +141,7 @@ def export(
 
 
 app.command()(serving.serve)
+app.command()(playing.play)
 
 
 @app.command()
