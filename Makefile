@@ -69,13 +69,12 @@ $(VENV)-torch/.installed: setup.py
 	@touch $@
 
 test-browser: $(VENV)-browser/.installed
-	KERAS_BACKEND=numpy $(VENV)-browser/bin/python -m pytest -m browser -rs tests/browser
+	$(VENV)-browser/bin/python -m pytest -m browser -rs tests/browser
 
 $(VENV)-browser/.installed: setup.py
 	@test -n "$(PYTHON)" || { echo "No Python 3.11, 3.12 or 3.13 found: make PYTHON=/path/to/python3.12"; exit 1; }
 	$(PYTHON) -m venv $(VENV)-browser
-	$(VENV)-browser/bin/python -m pip install -q $(WITHOUT_TENSORFLOW) playwright
-	$(VENV)-browser/bin/python -m pip install -q --no-deps -e .
+	$(VENV)-browser/bin/python -m pip install -q -e '.[demo]' pytest playwright
 	@touch $@
 
 # Without their dependencies: they ask for a distribution called tensorflow, which tensorflow-cpu is not, or are there.

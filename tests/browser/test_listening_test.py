@@ -1,8 +1,6 @@
 """Listening tests done in a real browser, by keyboard alone, to the analysed answers: `make test-browser`."""
 
 import json
-import os
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -13,23 +11,7 @@ from tf_audio_gan.listening_tests.making import make_listening_test
 from tf_audio_gan.listening_tests.opinions import analyse_opinions
 
 pytestmark = pytest.mark.browser
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
-FLAGS += ["--disable-component-update", "--disable-sync", "--mute-audio"]
 RUINED = "(ruined)"
-
-
-@pytest.fixture(scope="module")
-def browser():
-    """A browser of this machine: TF_AUDIO_GAN_BROWSER, or the first of the usual names."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is missing: make test-browser")
-    path = os.environ.get("TF_AUDIO_GAN_BROWSER") or next(filter(None, map(shutil.which, BROWSERS)), None)
-    if not path:
-        pytest.skip(f"no browser: none of {', '.join(BROWSERS)} is on the path, TF_AUDIO_GAN_BROWSER is not set")
-    with playwright.sync_playwright() as driver:
-        started = driver.chromium.launch(executable_path=path, args=FLAGS)
-        yield started
-        started.close()
 
 
 @pytest.fixture(scope="module")

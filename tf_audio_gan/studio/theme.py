@@ -26,7 +26,6 @@ def theme(gr):
         "body_text_color_subdued": ("#5c616a", "#a3a9b2"), "border_color_primary": ("#d5d7d4", "#343942"),
         "button_primary_background_fill": ("#24648a", "#7cbce0"), "button_primary_text_color": ("#fff", "#10202b"),
         "button_primary_background_fill_hover": ("#1d5373", "#97cbe8"), "slider_color": ("#24648a", "#7cbce0"),
-        "color_accent": ("#24648a", "#7cbce0"),
     }  # fmt: skip
     return theme.set(
         **{name + dark: x for name, two in pairs.items() for dark, x in zip(("", "_dark"), two, strict=True)}
