@@ -11,12 +11,13 @@ ON_TORCH = tests/models tests/layers tests/losses tests/audio tests/convert test
 	tests/test_generation.py tests/test_recipes.py tests/test_device.py tests/data/test_batches.py \
 	tests/data/test_resident.py tests/data/test_mixed_speech.py tests/data/test_noisy_pairs.py tests/test_training_noisy.py tests/test_half_width.py tests/data/test_augment.py
 
-.PHONY: help setup demo test soak lint test-io test-torch test-browser test-clients bench clean
+.PHONY: help setup demo test soak lint docs test-io test-torch test-browser test-clients bench clean
 
 help:
 	@echo "make demo     install into $(VENV), then sounds -> training -> REST prediction -> a listening page"
 	@echo "make test     install into $(VENV), then the tests (under 12 minutes on 2 cores)"
 	@echo "make lint     ruff"
+	@echo "make docs     the site, into site/, without a warning"
 	@echo "make soak     the tests with full counts"
 	@echo "make test-io  the data tests with TensorFlow 2.17.1 and tensorflow-io 0.37.1 (Python 3.11 or 3.12)"
 	@echo "make test-torch  training on PyTorch, in an environment without TensorFlow; then both backends compared"
@@ -43,6 +44,13 @@ test: setup
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+docs: $(VENV)/.docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+
+$(VENV)/.docs: $(VENV)/.installed
+	$(BIN)/python -m pip install -q -e '.[docs]'
+	@touch $@
 
 soak: setup
 	$(BIN)/python -m pytest -m "not browser"
@@ -92,4 +100,4 @@ bench: setup
 	$(BIN)/python benchmarks/input_pipeline.py
 
 clean:
-	rm -rf $(VENV) $(VENV)-io $(VENV)-torch $(VENV)-browser $(VENV)-clients build *.egg-info demo
+	rm -rf $(VENV) $(VENV)-io $(VENV)-torch $(VENV)-browser $(VENV)-clients build *.egg-info demo site

@@ -1,4 +1,4 @@
-"""WaveGAN: raw audio from noise (Donahue, McAuley and Puckette, "Adversarial Audio Synthesis", ICLR 2019)."""
+"""WaveGAN: raw audio from noise (Donahue, McAuley and Puckette, ICLR 2019, arXiv 1802.04208)."""
 
 import keras
 
