@@ -253,6 +253,21 @@ def test_measured_scales(normalizer, part, rng):
     assert int(array(model.ema_generator.facts.measured)) == 25
 
 
+def test_without_a_normalizer_pictures_stay_as_they_are(part, tmp_path, rng):
+    """Of a model, of its moving average and of its preset; with one, what is beyond [-1, 1] is cut off."""
+    far = rng.uniform(-20, 20, (2, 16, 32, 2)).astype("float32")
+    model = GANSynth(**WHOLE | {"normalizer": "none"})
+    model.save_to_preset(tmp_path / "preset")
+    for found in (model.generator, model.ema_generator, GANSynth.from_preset(str(tmp_path / "preset")).generator):
+        np.testing.assert_array_equal(array(found.facts.normalise(far)), far)
+        np.testing.assert_array_equal(array(found.facts.denormalise(far)), far)
+    quiet = model.seen(part[0] * 1e-3)
+    assert array(quiet).min() < -5
+    logits = array(model.discriminator(quiet)[0][0])
+    np.testing.assert_array_equal(array(model._judged(quiet, Draws(0, 0))[0]), logits)
+    assert np.abs(array(GANSynth(**WHOLE).generator.facts.normalise(far * 10))).max() == 1
+
+
 def test_two_replicas_take_the_step_of_one(batch, two_devices, monkeypatch):
     """But for the minibatch standard deviation, which each replica has of its own examples."""
     import tf_audio_gan.models.gansynth.networks as networks

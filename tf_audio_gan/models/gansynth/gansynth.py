@@ -51,7 +51,7 @@ class GANSynth(LatentGAN):
         discard_dc: drop the lowest bin; False: the highest.
         normalizer: how pictures are brought into [-1, 1]: "magenta", its constants, made for "if_mel"; "simple", the
             least and largest value of each channel in 1000 examples, with a margin of 0.2; "frequency", those of each
-            bin; "none".
+            bin; "none", the identity, as it is for waves.
         blocks: of both networks, each of which doubles the picture, or makes a wave four times as long.
         latent_dim: numbers in a latent vector, standard normal.
         filters: block b has filters / 2^b channels,

@@ -71,11 +71,12 @@ class NoteFacts(layers.Layer):
         counts: float32 [classes], notes of each pitch in the data; 1 until `adapt`.
         progress: float32 scalar: blocks - 1 once the newest has faded in, less while it fades.
         measured: int64 scalar, examples that slope and offset were measured on.
+        clipped: whether what lies beyond [-1, 1] is clipped.
     """
 
     def __init__(self, bins, classes, **kwargs):
         super().__init__(trainable=False, dtype="float32", **kwargs)
-        self.bins, self.classes = bins, classes
+        self.bins, self.classes, self.clipped = bins, classes, True
         self.build()
 
     def build(self, input_shape=None):
@@ -89,11 +90,12 @@ class NoteFacts(layers.Layer):
         self.built = True
 
     def normalise(self, pictures):
-        """Pictures in physical units [batch, frames, bins, 2], of any of the sizes -> in [-1, 1], clipped."""
+        """Pictures in physical units [batch, frames, bins, 2], of any of the sizes -> scaled, clipped to [-1, 1]."""
         pictures = ops.convert_to_tensor(pictures)
         slope, offset = self._scale(pictures)
         with numbers_made_there():
-            return ops.clip(pictures * slope + offset, -1.0, 1.0)
+            scaled = pictures * slope + offset
+            return ops.clip(scaled, -1.0, 1.0) if self.clipped else scaled
 
     def denormalise(self, pictures):
         """Inverse of `normalise` within its range."""

@@ -38,7 +38,8 @@ def checked_pitches(labels):
 
 
 def set_constants(facts, normalizer):
-    """Gives `NoteFacts` what a normalizer is before any measurement."""
+    """Gives `NoteFacts` what a normalizer is before any measurement; "none" is the identity, without clipping."""
+    facts.clipped = normalizer != "none"
     if normalizer == "none":
         facts.assign(slope=np.ones(facts.slope.shape), offset=np.zeros(facts.offset.shape))
 
