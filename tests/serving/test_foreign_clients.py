@@ -5,6 +5,7 @@ What a bare machine has, curl, is tried with three of the models in `make test` 
 
 import importlib.util
 import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -22,6 +23,7 @@ from tf_audio_gan.serving.server import Server
 CLIENTS = Path(__file__).parents[2] / "serving" / "clients"
 INSTALLED = {name: importlib.util.find_spec(name) is not None for name in ("ovmsclient", "tensorflow_serving")}
 NAMES = sorted(MODELS) if all(INSTALLED.values()) else ["controlgan", "melgan", "segan_plus"]
+GRPC_JS = (CLIENTS / "node_modules" / "@grpc" / "grpc-js").is_dir() and shutil.which("node")
 ONLY = "`make test-clients` installs it"
 TYPES = {"float32": "DT_FLOAT", "int64": "DT_INT64"}
 
@@ -90,7 +92,7 @@ def test_ovmsclient(name, kind, served):
     assert client.get_model_status(model_name=name, model_version=1)
 
 
-@pytest.mark.skipif(not (CLIENTS / "node_modules" / "@grpc" / "grpc-js").is_dir(), reason=ONLY)
+@pytest.mark.skipif(not GRPC_JS, reason=ONLY)
 @pytest.mark.parametrize("name", NAMES)
 def test_grpc_js(name, served):
     server, made = served
@@ -105,7 +107,7 @@ def test_grpc_js(name, served):
             let text = "";
             for await (const part of process.stdin) text += part;
             const inputs = Object.fromEntries(Object.entries(JSON.parse(text)).map(([k, v]) => [k, tensor(...v)]));
-            const made = await predict("127.0.0.1:{server.grpc_port}", "{name}", "{signature}", inputs);
+            const made = await predict("grpc://127.0.0.1:{server.grpc_port}", "{name}", "{signature}", inputs);
             process.stdout.write(JSON.stringify(made));
         """
         reply = json.loads(run("node", "--input-type=module", "-e", script, text=json.dumps(tensors)))
@@ -119,7 +121,7 @@ def run(*command, text=None):
     return done.stdout
 
 
-def example(name, model, folder):
+def examples(name, model, folder):
     """What the examples are given, and the WAV signature's answer by the model itself."""
     if model.task == "generation":
         more = {"labels": 1} if model.labels and name != "gansynth" else {"pitch": 60} if name == "gansynth" else {}
@@ -127,12 +129,17 @@ def example(name, model, folder):
         made = model.signatures()["from_seed"].function(
             **{k: keras.ops.convert_to_tensor(x) for k, x in inputs.items()}
         )
-        return json.dumps({"seed": 5, **more}) if more else "5", made["audio"]
+        return [(json.dumps({"seed": 5, **more}) if more else "5", made["audio"])]
     samples = np.random.default_rng(2).uniform(-0.5, 0.5, (8192, 1)).astype("float32")
     write_audio(folder / "in.wav", samples, model.sample_rate)
     heard = soundfile.read(folder / "in.wav", dtype="float32", always_2d=True)[0]
     (whole,) = [s for s in model.signatures().values() if s.wav == "wav_to_wav"]
-    return folder / "in.wav", whole.function(audio=keras.ops.convert_to_tensor(heard[None]))["audio"]
+    made = [(folder / "in.wav", whole.function(audio=keras.ops.convert_to_tensor(heard[None]))["audio"])]
+    if model.task == "vocoding":
+        inputs, expected = asked(model, "serving_default")
+        (folder / "mel.json").write_text(json.dumps(inputs["mel"][0].tolist()))
+        made.append((folder / "mel.json", expected["audio"]))
+    return made
 
 
 def as_the_model(path, model, expected):
@@ -141,39 +148,116 @@ def as_the_model(path, model, expected):
     np.testing.assert_allclose(audio, np.clip(keras.ops.convert_to_numpy(expected)[0], -1, 1), atol=1.6 / 32767)
 
 
-@pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")
+@pytest.fixture(params=["sounds.sh", "sounds.mjs", "grpc.mjs"])
+def program(request, served):
+    """The command of an example, and its server's address."""
+    return command_of(request.param), address_of(request.param, served[0])
+
+
+def command_of(name):
+    """The command of an example of serving/clients; skips, with the reason, where it cannot run."""
+    for needed in ["curl"] if name == "sounds.sh" else ["node"]:
+        if not shutil.which(needed):
+            pytest.skip(f"{needed} is not installed")
+    if name == "grpc.mjs" and not GRPC_JS:
+        pytest.skip(ONLY)
+    return [str(CLIENTS / name)] if name == "sounds.sh" else ["node", str(CLIENTS / name)]
+
+
+def address_of(name, server):
+    return f"grpc://127.0.0.1:{server.grpc_port}" if name == "grpc.mjs" else server.url
+
+
 @pytest.mark.parametrize("name", NAMES)
-def test_curl(name, served, tmp_path):
-    server, made = served
-    given, expected = example(name, made[name], tmp_path)
-    run(CLIENTS / "sounds.sh", server.url, name, given, tmp_path / "out.wav")
-    as_the_model(tmp_path / "out.wav", made[name], expected)
+def test_the_examples_make_sounds(name, program, served, tmp_path):
+    (command, address), model = program, served[1][name]
+    for given, expected in examples(name, model, tmp_path):
+        assert run(*command, address, name, given, tmp_path / "out.wav") == ""
+        as_the_model(tmp_path / "out.wav", model, expected)
 
 
-@pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")
-def test_curl_says_what_the_server_says(served, tmp_path):
-    command = [
-        str(CLIENTS / "sounds.sh"),
-        served[0].url,
-        "controlgan",
-        '{"seed": 1, "labels": 9}',
-        str(tmp_path / "a.wav"),
-    ]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 1 and "answered 400" in done.stderr and "labels must be from 0 to 1" in done.stderr
-    assert not (tmp_path / "a.wav").exists()
-    assert subprocess.run(command[:2], capture_output=True).returncode == 2
+def test_the_examples_say_what_the_server_says(program, tmp_path):
+    (command, address), out = program, tmp_path / "a.wav"
+
+    def refused(*arguments):
+        done = subprocess.run([*command, address, *map(str, arguments)], capture_output=True, text=True, timeout=60)
+        assert done.returncode and not out.exists()
+        return done.stderr
+
+    assert "labels must be from 0 to 1" in refused("controlgan", '{"seed": 1, "labels": 9}', out)
+    assert "Servable not found" in refused("nobody", "1", out)
+    assert "none.wav" in refused("controlgan", tmp_path / "none.wav", out)
+    assert "OUT.wav" in refused("controlgan") or "kick.wav" in refused("controlgan")
 
 
-@pytest.mark.skipif(not shutil.which("node"), reason="node is not installed")
-@pytest.mark.parametrize("name", NAMES if all(INSTALLED.values()) else ["melgan"])
-def test_javascript_over_rest(name, served, tmp_path):
-    server, made = served
-    given, expected = example(name, made[name], tmp_path)
-    run("node", CLIENTS / "sounds.mjs", server.url, name, given, tmp_path / "out.wav")
-    as_the_model(tmp_path / "out.wav", made[name], expected)
-    if made[name].task == "vocoding":
-        inputs, expected = asked(made[name], "serving_default")
-        (tmp_path / "mel.json").write_text(json.dumps(inputs["mel"][0].tolist()))
-        run("node", CLIENTS / "sounds.mjs", server.url, name, tmp_path / "mel.json", tmp_path / "mel.wav")
-        as_the_model(tmp_path / "mel.wav", made[name], expected["audio"])
+def test_the_examples_run_from_any_folder(program, tmp_path):
+    (tmp_path / "my clients").symlink_to(CLIENTS)
+    (*before, script), address = program
+    script = tmp_path / "my clients" / Path(script).name
+    run(*before, script, address, "controlgan", '{"seed": 1, "labels": 0}', tmp_path / "a.wav")
+    assert soundfile.info(tmp_path / "a.wav").frames == MODELS["controlgan"]["length"]
+
+
+FIELD = re.compile(r"^\s*(repeated )?(?:map<string, ([\w.]+)>|([\w.]+)) (\w+) = (\d+);", re.M)
+
+
+def fields_of(text):
+    """{message: {field: (number, type, whether repeated)}} and {enumeration: {name: number}} of a .proto file."""
+    messages, enums, stack = {}, {}, []
+    for line in text.splitlines():
+        line = line.partition("//")[0].rstrip()
+        if opened := re.match(r"\s*(message|enum|oneof|service) (\w+) {", line):
+            stack.append(opened.groups())
+        elif line.strip() == "}":
+            stack.pop()
+        elif stack and stack[-1][0] == "enum":
+            name, number = line.strip(" ;").split(" = ")
+            enums.setdefault(stack[-1][1], {})[name] = int(number)
+        elif found := FIELD.match(line):
+            repeated, value, kind, name, number = found.groups()
+            owner = [message for what, message in stack if what == "message"][-1]
+            messages.setdefault(owner, {})[name] = (int(number), value or kind, bool(repeated or value))
+    assert not stack
+    return messages, enums
+
+
+def official(field):
+    """The same of a field of a descriptor."""
+    repeated = field.is_repeated if hasattr(field, "is_repeated") else field.label == field.LABEL_REPEATED
+    if field.message_type and field.message_type.GetOptions().map_entry:
+        field = field.message_type.fields_by_name["value"]
+    scalars = {1: "double", 2: "float", 3: "int64", 5: "int32", 8: "bool", 9: "string", 12: "bytes"}
+    kind = field.message_type or field.enum_type
+    return field.number, kind.full_name if kind else scalars[field.type], repeated
+
+
+def same_wire(classes, names):
+    """Messages of prediction.proto have the fields of others' classes; `names`: what the types are called there."""
+    messages, enums = fields_of((CLIENTS / "protos" / "prediction.proto").read_text())
+    for name, other in classes.items():
+        for field, (number, kind, repeated) in messages[name].items():
+            found = other.DESCRIPTOR.fields_by_name[field]
+            assert official(found) == (number, names.get(kind, kind), repeated), (name, field)
+            if found.enum_type:
+                values = {key: value.number for key, value in found.enum_type.values_by_name.items()}
+                assert enums[kind].items() <= values.items()
+    return set(messages)
+
+
+def test_tensors_of_the_proto_are_tensorflows():
+    from tensorflow.core.framework import tensor_pb2, tensor_shape_pb2
+
+    shape, dim = "tensorflow.TensorShapeProto", "tensorflow.TensorShapeProto.Dim"
+    classes = {"Tensor": tensor_pb2.TensorProto, "Shape": tensor_shape_pb2.TensorShapeProto}
+    classes["Dim"] = classes["Shape"].Dim
+    same_wire(classes, {"DataType": "tensorflow.DataType", "Shape": shape, "Dim": dim})
+
+
+@pytest.mark.skipif(not INSTALLED["tensorflow_serving"], reason=ONLY)
+def test_messages_of_the_proto_are_the_services():
+    from tensorflow_serving.apis import model_pb2, predict_pb2
+
+    classes = {"ModelSpec": model_pb2.ModelSpec}
+    classes |= {name: getattr(predict_pb2, name) for name in ("PredictRequest", "PredictResponse")}
+    names = {"ModelSpec": "tensorflow.serving.ModelSpec", "Tensor": "tensorflow.TensorProto"}
+    assert same_wire(classes, names) == {*classes, "Tensor", "Shape", "Dim"}

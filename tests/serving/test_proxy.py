@@ -4,6 +4,7 @@ import base64
 import contextlib
 import gzip
 import http.client
+import io
 import json
 import os
 import shutil
@@ -13,8 +14,12 @@ import subprocess
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 from tensorflow.core.framework import tensor_pb2
+
+from tests.serving.test_foreign_clients import command_of
 
 CONFIGURATION = Path(__file__).parents[2] / "serving" / "proxy" / "nginx.conf"
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
@@ -59,11 +64,26 @@ class Proxy:
             return asked(request(**fields), timeout=30, metadata=tuple(headers.items()))
 
 
+def write_sounds(folder):
+    """A model whose signature `wav` answers a WAV file of 256 samples, all of them seed / 256."""
+    import tensorflow as tf
+
+    @tf.function(input_signature=[tf.TensorSpec((None,), tf.int64, "seed")])
+    def wav(seed):
+        audio = tf.tile(tf.cast(seed, tf.float32)[:, None, None] / 256, (1, 256, 1))
+        made = tf.map_fn(lambda x: tf.audio.encode_wav(x, 8000), audio, fn_output_signature=tf.string)
+        return {"wav_bytes": made}
+
+    tf.saved_model.save(tf.Module(), str(folder / "1"), signatures={"wav": wav})
+    return folder
+
+
 @pytest.fixture(scope="module")
 def proxy(base, tmp_path_factory):
     from tf_audio_gan.serving.server import Server
 
     folder, port = tmp_path_factory.mktemp("proxy"), free_port()
+    models = {"m": base, "sounds": write_sounds(folder / "sounds")}
     certificate, key = folder / "tls.crt", folder / "tls.key"
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=localhost", "-addext",
@@ -72,7 +92,7 @@ def proxy(base, tmp_path_factory):
     made = subprocess.run(["openssl", "passwd", "-apr1", "secret"], check=True, capture_output=True, text=True)
     (folder / "htpasswd").write_text(f"me:{made.stdout}")
     monitoring = CONFIGURATION.parents[1] / "monitoring.config"
-    with Server({"m": base}, port=0, grpc_port=0, monitoring_config_file=monitoring) as server:
+    with Server(models, port=0, grpc_port=0, monitoring_config_file=monitoring) as server:
         text = CONFIGURATION.read_text()
         for ours, there in (
             (" /tmp/", f" {folder}/"), ("tfserving:8501", f"127.0.0.1:{server.port}"),
@@ -191,14 +211,39 @@ def test_an_unknown_certificate_is_the_clients_error_and_plain_http_is_refused(p
         assert connection.getresponse().status == 400
 
 
+@pytest.mark.parametrize("name", ["sounds.sh", "sounds.mjs", "grpc.mjs"])
+def test_the_examples_of_clients_pass(name, proxy, tmp_path):
+    command, scheme = command_of(name), "grpcs" if name == "grpc.mjs" else "https"
+    command += [f"{scheme}://localhost:{proxy.port}", "sounds", "64", str(tmp_path / "out.wav")]
+    direct = {"NO_PROXY": "localhost", "no_proxy": "localhost"}
+    trusting = dict.fromkeys(("CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"), str(proxy.certificate))
+
+    def ask(**settings):
+        own = os.environ | direct | settings
+        return subprocess.run(command, env=own, capture_output=True, text=True, timeout=60)
+
+    assert ask(**trusting, USERPWD="me:secret").returncode == 0
+    sound, rate = soundfile.read(tmp_path / "out.wav")
+    assert rate == 8000 and len(sound) == 256 and np.abs(sound - 0.25).max() < 1e-4
+    (tmp_path / "out.wav").unlink()
+    refused = ask(**trusting, USERPWD="me:wrong").stderr
+    assert "401" in refused or "UNAUTHENTICATED" in refused
+    assert "certificate" in ask(USERPWD="me:secret").stderr, "it asks who the proxy is"
+    assert not (tmp_path / "out.wav").exists()
+
+
 @pytest.mark.parametrize("scheme", ["https", "grpcs"])
-def test_our_client_comes_through(scheme, proxy):
+def test_the_python_client_passes(scheme, proxy):
     from tf_audio_gan.serving import Client, ServerError
 
-    with Client(f"{scheme}://me:secret@localhost:{proxy.port}", "m", certificates=proxy.certificate) as client:
-        assert client.predict({"x": [1.0, 2.0]})["y"].tolist() == [2.5, 3.0]
-        assert client.generate(n=2).audio.shape == (2, 16, 1) and client.status()[0]["state"] == "AVAILABLE"
-    with Client(f"{scheme}://me:wrong@localhost:{proxy.port}", "m", certificates=proxy.certificate) as client:
-        with pytest.raises(ServerError) as error:
-            client.status()
-        assert error.value.status == 401
+    def client(password):
+        address = f"{scheme}://me:{password}@localhost:{proxy.port}"
+        return Client(address, "sounds", certificates=proxy.certificate)
+
+    with client("secret") as one:
+        (data,) = one.predict({"seed": [64]}, "wav")["wav_bytes"]
+        assert soundfile.read(io.BytesIO(data))[0][0] == pytest.approx(0.25, abs=1e-4)
+        assert one.status()[0]["state"] == "AVAILABLE"
+    with client("wrong") as one, pytest.raises(ServerError) as refused:
+        one.status()
+    assert refused.value.status == 401
