@@ -49,7 +49,10 @@ setup(
     license="Apache-2.0",
     packages=find_packages(include=["tf_audio_gan", "tf_audio_gan.*"]),
     cmdclass={"build_py": BuildWithIndex},
-    package_data={"tf_audio_gan": ["py.typed", "listening.html", "listening_tests/page.html", "studio/page.*"]},
+    package_data={
+        "tf_audio_gan": ["py.typed", "listening.html", "listening_tests/page.html"]
+        + ["studio/page.html", "studio/page.css", "studio/page.js"]
+    },
     python_requires=">=3.11,<3.14",
     install_requires=[
         "tensorflow>=2.17",
