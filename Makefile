@@ -9,7 +9,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 WITHOUT_TENSORFLOW = 'keras>=3.15' numpy librosa soundfile soxr typer rich tensorboard matplotlib pytest psutil
 ON_TORCH = tests/models tests/layers tests/losses tests/audio tests/convert tests/test_backend.py tests/test_optimizers.py tests/test_training.py \
 	tests/test_generation.py tests/test_recipes.py tests/test_device.py tests/data/test_batches.py \
-	tests/data/test_resident.py tests/data/test_mixed_speech.py tests/data/test_noisy_pairs.py tests/test_training_noisy.py tests/test_half_width.py tests/data/test_augment.py
+	tests/data/test_resident.py tests/data/test_mixed_speech.py tests/data/test_noisy_pairs.py tests/test_training_noisy.py tests/test_half_width.py tests/data/test_augment.py tests/test_preset_fixtures.py
 
 .PHONY: help setup demo test soak lint docs test-io test-torch test-browser test-clients bench clean
 

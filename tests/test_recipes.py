@@ -26,6 +26,14 @@ def test_a_file_says_the_same_again(tmp_path):
     assert load_recipe(str(tmp_path / "again.toml")) == recipe
 
 
+def test_tables_in_tables_are_written_too(tmp_path):
+    mels = {"sample_rate": 8000, "n_fft": 256, "hop_length": 64, "fmin": 0.5, "mean": None, "padding": "centre"}
+    recipe = load_recipe({"model": {"name": "melgan", "front_end": mels, "upsample_scales": [8, 8]}})
+    recipe.write(tmp_path / "again.toml")
+    again = load_recipe(str(tmp_path / "again.toml")).model
+    assert again == recipe.model | {"front_end": {k: v for k, v in mels.items() if v is not None}}
+
+
 @pytest.mark.parametrize(
     "text, message",
     [
@@ -64,7 +72,7 @@ def test_what_is_wrong_is_named(text, message, tmp_path):
 
 
 def test_an_unknown_name_lists_the_known():
-    with pytest.raises(ValueError, match="no recipe 'wavgan'. Recipes: wavegan, wavegan_drums"):
+    with pytest.raises(ValueError, match="no recipe 'wavgan'. Recipes: wavegan, wavegan_sc09, wavegan_drums"):
         load_recipe("wavgan")
     with pytest.raises(FileNotFoundError):
         load_recipe("no/such.toml")

@@ -92,7 +92,7 @@ class Recipe:
         """Writes the recipe as TOML to `path`."""
         lines = []
         for table, keys in self.tables().items():
-            lines += [f"[{table}]"] + [f"{k} = {json.dumps(v)}" for k, v in keys.items() if v is not None] + [""]
+            lines += [f"[{table}]"] + [f"{k} = {_toml(v)}" for k, v in keys.items() if v is not None] + [""]
         durable.write_text(path, "\n".join(lines))
 
 
@@ -126,6 +126,13 @@ def load_recipe(source):
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} is not valid TOML: {error}") from None
     return _check(tables, str(path))
+
+
+def _toml(value):
+    """A value as TOML: as JSON, but for tables."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{json.dumps(k)} = {_toml(v)}" for k, v in value.items() if v is not None) + "}"
+    return json.dumps(value)
 
 
 def is_preset(source):
