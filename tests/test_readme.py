@@ -1,4 +1,4 @@
-"""The README's first block and its training do what they say; every block of it is in tests/docs/test_code_blocks.py."""
+"""The README's first block and its training do what they say; all its blocks are in tests/docs/test_code_blocks.py."""
 
 import re
 from pathlib import Path
