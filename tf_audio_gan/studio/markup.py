@@ -7,8 +7,9 @@ from tf_audio_gan.listening import data_uri
 from tf_audio_gan.studio.sounds import PADS
 
 NO_NOTES = """<div class="result"><h3>No preset that plays notes is here</h3>
-<p>The keyboard, the timbre pad and songs need a GANSynth. One is in the zoo, gansynth_notes. Train a small one on recordings of single notes (an hour and
-more on a laptop; their files named by pitch, such as piano_A4.wav), then open this page with it:</p>
+<p>The keyboard, the timbre pad and songs need a GANSynth. One is in the zoo, gansynth_notes. Or train a small one on
+recordings of single notes (an hour and more on a laptop; their files named by pitch, such as piano_A4.wav), then open
+this page with it:</p>
 <pre>tf-audio-gan train gansynth_notes_cpu NOTES --run-dir runs/notes
 tf-audio-gan play runs/notes/preset</pre>
 <p>A checkpoint that Magenta published becomes a preset, too: tf-audio-gan convert --help.</p></div>"""
