@@ -104,4 +104,4 @@ bench: setup
 	$(BIN)/python benchmarks/input_pipeline.py
 
 clean:
-	rm -rf $(VENV) $(VENV)-io $(VENV)-torch $(VENV)-browser $(VENV)-clients build *.egg-info demo site
+	rm -rf $(VENV) $(VENV)-io $(VENV)-torch $(VENV)-browser $(VENV)-clients serving/clients/node_modules build *.egg-info demo site

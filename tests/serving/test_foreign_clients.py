@@ -223,12 +223,13 @@ def fields_of(text):
 
 def official(field):
     """The same of a field of a descriptor."""
+    number = field.number
     repeated = field.is_repeated if hasattr(field, "is_repeated") else field.label == field.LABEL_REPEATED
     if field.message_type and field.message_type.GetOptions().map_entry:
         field = field.message_type.fields_by_name["value"]
     scalars = {1: "double", 2: "float", 3: "int64", 5: "int32", 8: "bool", 9: "string", 12: "bytes"}
     kind = field.message_type or field.enum_type
-    return field.number, kind.full_name if kind else scalars[field.type], repeated
+    return number, kind.full_name if kind else scalars[field.type], repeated
 
 
 def same_wire(classes, names):

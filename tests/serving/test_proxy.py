@@ -201,6 +201,15 @@ def test_a_body_over_the_limit_is_413(proxy):
     assert proxy("POST", "/v1/models/m:predict", BODY)[0] == 200
 
 
+def test_a_message_over_the_limit_does_not_pass(proxy):
+    import grpc
+
+    with pytest.raises(grpc.RpcError) as raised:
+        proxy.call("Predict", model_spec={"name": "m"}, output_filter=["x" * 33 * 2**20])
+    assert "413" in raised.value.details()
+    assert proxy("GET", "/v1/models/m")[0] == 200
+
+
 def test_an_unknown_certificate_is_the_clients_error_and_plain_http_is_refused(proxy):
     with pytest.raises(ssl.SSLCertVerificationError):
         context = ssl.create_default_context()
