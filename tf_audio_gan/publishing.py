@@ -17,6 +17,7 @@ _WANTED = {
     "README.md": "the card",
 }
 _WORDS = ("makes", "result", "license")  # at the head of a card: for lists of presets
+_FILES = ("<!-- files -->", "<!-- /files -->")
 _OF_TRAINED = ("results.json", "data.csv")  # which an architecture has not
 _JUDGE = "tf_audio_gan>Classifier"
 _SECTIONS = ("## Use", "## Training", "## Results", "## Limits", "## Licence")
@@ -25,15 +26,24 @@ _SECTIONS = ("## Use", "## Training", "## Results", "## Limits", "## Licence")
 def write_zoo_index(zoo, check=False):
     """Writes index.json of a zoo: class, audio settings, and size and SHA-256 of every file of every preset in it.
 
+    Cards that have a line `<!-- files -->`, and after it `<!-- /files -->`, get their table of weights between these.
+
     Args:
         zoo: folder of presets' folders.
         check: write nothing.
 
     Returns:
-        Whether the index was up to date.
+        Whether the index and the cards were up to date.
     """
-    path, text = Path(zoo) / hub.INDEX, _index(Path(zoo))
-    same = path.is_file() and path.read_text(encoding="utf-8") == text
+    path, same = Path(zoo) / hub.INDEX, True
+    for card in sorted(Path(zoo).glob("*/README.md")):
+        old = card.read_text(encoding="utf-8")
+        if (new := with_files(old, card.parent)) != old:
+            same = False
+            if not check:
+                durable.write_text(card, new)
+    text = _index(Path(zoo))
+    same = path.is_file() and path.read_text(encoding="utf-8") == text and same
     if not check and not same:
         durable.write_text(path, text)
     return same
@@ -146,6 +156,21 @@ def _entry(folder):
     about = {name: words[name] for name in _WORDS if name in words}
     about |= {"trained": False} if preset_folder.untrained(folder) else {}
     return {"class": config["registered_name"], **about, **audio, "files": files}
+
+
+def with_files(card, folder):
+    """A card's text with the table of the preset's weights between its markers; unchanged where it has none."""
+    before, found, rest = card.partition(_FILES[0])
+    _, ended, after = rest.partition(_FILES[1])
+    if not found or not ended:
+        return card
+    facts = json.loads((folder / "metadata.json").read_text(encoding="utf-8"))
+    rows = ["| file | bytes | SHA-256 | parameters |", "|---|---|---|---|"]
+    for path in sorted(folder.glob("*.weights.h5")):
+        count = facts.get("parameters", {}).get(path.name.removesuffix(".weights.h5"))
+        numbers = "" if count is None else f"{count:,}"
+        rows.append(f"| `{path.name}` | {path.stat().st_size:,} | `{durable.sha256(path)}` | {numbers} |")
+    return f"{before}{found}\n\n" + "\n".join(rows) + f"\n\n{ended}{after}"
 
 
 def front_matter(card):
