@@ -127,7 +127,7 @@ window.tfAudioGan = (() => {
 
     function draw(n) {
       const sound = kit[n], pad = pads[n];
-      pad.querySelector("b").textContent = sound.label || "Pad " + (n + 1);
+      pad.querySelector("b").textContent = sound.label || n + 1;
       pad.querySelector("small").textContent = "seed " + sound.seed;
       pad.querySelector("path").setAttribute("d", sound.outline);
       pad.classList.toggle("kept", kept[n]);

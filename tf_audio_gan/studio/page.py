@@ -51,8 +51,9 @@ def launch(page, shelf, *, host="127.0.0.1", port=7860, share=False, browser=Fal
     kwargs = {"server_name": host, "server_port": port or _free(host), "share": share, "inbrowser": browser}
     kwargs |= {"footer_links": [], "run_history": False, "enable_monitoring": False, "ssr_mode": False, "quiet": True}
     kwargs |= {"allowed_paths": [str(shelf.folder)], "max_file_size": LARGEST_UPLOAD, "max_threads": 32}
-    # in the head, for Gradio's `css` narrows every rule to what lies inside its container, dark mode's too
-    kwargs |= {"theme": theme(gr), "head": f"<style>{text('page.css')}</style><script>{text('page.js')}</script>"}
+    # twice: Gradio narrows `css` to its container, which wins over its own rules there; the head's reach dark mode
+    css, script = text("page.css"), text("page.js")
+    kwargs |= {"theme": theme(gr), "css": css, "head": f"<style>{css}</style><script>{script}</script>"}
     _, url, public = page.launch(prevent_thread_lock=True, **kwargs)
     print(f"play: {public or url}   (Ctrl-C ends it)", flush=True)
     if block:
