@@ -52,8 +52,9 @@ def test_what_cannot_be_used_is_refused_in_words_for_whoever_chose_it(tmp_path, 
     elif name == "nan":
         write(path, np.full((100, 1), np.nan), subtype="FLOAT")
     else:
-        audio = {"empty": tone(0), "silent": 0 * tone(), "long": tone(3600, 8000), "surround": tone(0.1, channels=6)}
-        write(path, audio.get(name, tone(0.1)), {"long": 8000, "fast": 400_000}.get(name, 16000))
+        form = {"seconds": {"empty": 0, "long": 61}.get(name, 0.1), "channels": 6 if name == "surround" else 1}
+        audio = tone(**form, gain=0.0 if name == "silent" else 0.3)
+        write(path, audio, 400_000 if name == "fast" else 16000)
     with pytest.raises(ValueError) as caught:
         checked(str(path))
     assert words in str(caught.value) and str(tmp_path) not in str(caught.value)
