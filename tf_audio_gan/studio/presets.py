@@ -39,7 +39,7 @@ class Presets:
 
     Raises:
         FileNotFoundError: there is no such preset, or no zoo.
-        ValueError: one of them makes no sounds.
+        ValueError: one of them makes no sounds, or has no weights.
     """
 
     def __init__(self, handles=()):
@@ -88,7 +88,8 @@ def _of_the_zoo():
     found = []
     for name, about in hub.zoo_index().items():
         with contextlib.suppress(ValueError):  # judges
-            found.append(Preset(name, name, _uses(about.get("class"), name)))
+            uses = _uses(about.get("class"), name)
+            found += [Preset(name, name, uses)] if about.get("trained", True) else []
     return sorted(found, key=lambda preset: (not _featured(preset.name), preset.name))
 
 
@@ -98,9 +99,11 @@ def _featured(name):
 
 
 def _known(handle):
-    if "://" not in handle and not Path(handle).exists() and handle in (index := hub.zoo_index()):
-        return Preset(handle, handle, _uses(index[handle].get("class"), handle))
+    about = None if "://" in handle or Path(handle).exists() else hub.zoo_index().get(handle)
+    if about and about.get("trained", True):
+        return Preset(handle, handle, _uses(about.get("class"), handle))
     folder = hub.resolve(handle)
+    preset_folder.refuse_untrained(folder)
     config = preset_folder.read_config(folder / preset_folder.CONFIG)
     name = folder.resolve().name
     if name == "preset":  # of a run
