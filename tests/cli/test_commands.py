@@ -82,7 +82,7 @@ WRONG = [  # command with {b} for the base folder, what it must say
     ("prepare {b}/empty {b}/x", "empty"),
     ("prepare {b}/sounds {b}/x --labels {b}/none.csv", "none.csv"),
     ("prepare {b}/sounds {b}/x --sample-rate 0", "sample_rate"),
-    ("train wavgan {b}/sounds --run-dir {b}/r", "no recipe 'wavgan'. Recipes: wavegan, wavegan_drums"),
+    ("train wavgan {b}/sounds --run-dir {b}/r", "no recipe 'wavgan'. Recipes: wavegan, wavegan_sc09, wavegan_drums"),
     ("train wavegan {b}/nowhere --run-dir {b}/r", "nowhere"),
     ("train wavegan {b}/empty --run-dir {b}/r", "empty"),
     ("train {b}/missing.toml {b}/sounds --run-dir {b}/r", "missing.toml"),

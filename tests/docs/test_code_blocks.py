@@ -25,7 +25,20 @@ PAGES = {p.relative_to(ROOT).as_posix(): p for p in sorted((ROOT / "docs").rglob
 PAGES |= {"README.md": ROOT / "README.md", "docs/command_line.txt": ROOT / "docs" / "command_line.txt"}
 CARDS = {p.relative_to(ROOT).as_posix(): p for p in sorted((ROOT / "zoo").glob("*/README.md"))}
 LANGUAGES = {"python", "sh", "bash", "toml", "json", "yaml", "protobuf"}
-OTHERS = {"pip", "make", "curl", "docker", "python", "tensorboard", "openssl", "printf", "node", "cd", "mkdir"}
+OTHERS = {
+    "pip",
+    "make",
+    "curl",
+    "docker",
+    "python",
+    "tensorboard",
+    "openssl",
+    "printf",
+    "node",
+    "cd",
+    "mkdir",
+    "export",
+}
 ELSEWHERE = {  # pages whose Python has a test of its own
     "docs/your_own_model.md": "tests/docs/test_your_own_model.py",
 }
