@@ -6,7 +6,7 @@ BIN = $(VENV)/bin
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 # What the package needs but for TensorFlow, and the tests that hold on PyTorch alone.
-WITHOUT_TENSORFLOW = 'keras>=3.15' numpy librosa soundfile soxr typer rich tensorboard matplotlib pytest psutil
+WITHOUT_TENSORFLOW = 'keras>=3.15' numpy librosa soundfile soxr typer rich tensorboard matplotlib pytest pytest-xdist psutil
 ON_TORCH = tests/models tests/layers tests/losses tests/audio tests/convert tests/test_backend.py tests/test_optimizers.py tests/test_training.py \
 	tests/test_generation.py tests/test_recipes.py tests/test_device.py tests/data/test_batches.py \
 	tests/data/test_resident.py tests/data/test_mixed_speech.py tests/data/test_noisy_pairs.py tests/test_training_noisy.py tests/test_half_width.py tests/data/test_augment.py tests/test_preset_fixtures.py
@@ -66,7 +66,7 @@ $(VENV)-io/.installed: setup.py
 	@touch $@
 
 test-torch: setup $(VENV)-torch/.installed
-	KERAS_BACKEND=torch $(VENV)-torch/bin/python -m pytest $(ON_TORCH)
+	KERAS_BACKEND=torch $(VENV)-torch/bin/python -m pytest -n auto --dist worksteal $(ON_TORCH)
 	TF_AUDIO_GAN_TORCH_PYTHON=$(abspath $(VENV)-torch/bin/python) $(BIN)/python -m pytest tests/test_torch.py tests/models -k "torch or backends"
 
 $(VENV)-torch/.installed: setup.py

@@ -28,7 +28,8 @@ def test_sounds_become_files(small, tmp_path):
     sounds, options = small
     out = tmp_path / "out"
     assert extract_sounds("small_speech", out, **options) == {"written": 4, "left out": 0}
-    for name, samples in zip(["a-1", "b-2", "0000002", "d-4"], sounds, strict=True):
+    (numbered,) = (path.stem for path in out.glob("*.wav") if path.stem.isdigit())  # "../c" is no file's name
+    for name, samples in zip(["a-1", "b-2", numbered, "d-4"], sounds, strict=True):
         made, rate = soundfile.read(out / f"{name}.wav", dtype="int16")
         assert rate == 22050
         np.testing.assert_array_equal(made, samples)
