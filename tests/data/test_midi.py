@@ -37,7 +37,7 @@ def times(song):
 def test_notes_are_in_seconds_and_in_order(tmp_path):
     melody = [Meta("track_name", name="flute"), on(60, 480), off(60, 240), on(64, 0, 0), on(67, 0, 30), off(67, 480)]
     bass = [on(36, 0, 90, 2), on(36, 960, 0, 2)]
-    song = read_midi(write(tmp_path / "a.mid", [], melody, bass))
+    song = read_midi(str(write(tmp_path / "a.mid", [], melody, bass)))
     assert song.notes == (
         Note(0.0, 1.0, 36, 90, 1), Note(0.5, 0.75, 60, 100, 0), Note(0.75, 1.25, 67, 30, 0),
     )  # fmt: skip

@@ -59,7 +59,8 @@ def read_midi(path):
         FileNotFoundError: no such file.
         ValueError: it is no such MIDI file, is cut off, lasts more than 6 hours, or holds no notes but drums'.
     """
-    path, file = Path(path), _parsed(path)
+    path = Path(path)
+    file = _parsed(path)
     seconds = _clock(file)
     notes, parts, drums = [], [], 0
     for number, track in enumerate(file.tracks):
