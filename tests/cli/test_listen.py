@@ -41,6 +41,8 @@ def test_from_folders_to_a_table(command, base):
     assert sorted(p.name for p in (base / "results").iterdir()) == ["answers.csv", "results.json", "results.png"]
     status, out, _ = command(*analyse, "--keep-all")
     assert status == 0 and "left out" not in out and "kept all the same" in out
+    status, out, _ = command(*analyse, "--json")
+    assert status == 0 and json.loads(out) == json.loads((base / "results" / "results.json").read_text())
 
 
 WRONG = [

@@ -10,7 +10,7 @@ def main():
     from tf_audio_gan.cli.commands import app
 
     try:
-        app()
+        app(prog_name="tf-audio-gan")
     except Exception as error:
         expected = isinstance(error, (ValueError, OSError, ImportError, RuntimeError, OverflowError))
         of_tensorflow = type(error).__module__.split(".")[0] == "tensorflow"  # e.g. out of memory

@@ -27,6 +27,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit status: 0 done; 1 an error, in one line; 2 a command that is not right; 130 interrupted and saved.",
 )
 app.command()(evaluating.evaluate)
 app.command()(evaluating.compare)
@@ -58,7 +59,12 @@ def prepare(
     labels: Annotated[str | None, typer.Option(help="folder, prefix, or a CSV file with columns path,label.")] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes; default: one a core.")] = None,
 ):
-    """Decode and resample a folder once, into shards that training reads fast."""
+    """Decode and resample a folder once, into shards that training reads fast.
+
+    tf-audio-gan prepare SOUNDS shards --sample-rate 16000
+
+    tf-audio-gan prepare DIGITS shards --labels folder --workers 4
+    """
     report = tf_audio_gan.prepare_sounds(
         sounds, out, sample_rate=sample_rate, channels=channels, labels=labels, workers=workers
     )
@@ -87,7 +93,18 @@ def train(
         typer.Option("--augment/--no-augment", help="Change examples a little; default: to fine-tune on few sounds."),
     ] = None,
 ):
-    """Train on a folder of sounds. Ctrl-C saves; the same command goes on."""
+    """Train on a folder of sounds. Ctrl-C saves; the same command goes on.
+
+    tf-audio-gan train wavegan_drums SOUNDS --run-dir runs/mine
+
+    tf-audio-gan train wavegan_digits DIGITS --run-dir runs/digits --labels folder
+
+    tf-audio-gan train segan_plus_light SPEECH --noise NOISE --run-dir runs/clean
+
+    tf-audio-gan train wavegan_drums SOUNDS --run-dir runs/tuned --start wavegan_drums      (from trained weights)
+
+    tf-audio-gan train mine.toml SOUNDS --run-dir runs/mine --devices all --precision tf32
+    """
     load_keras()
     from tf_audio_gan.recipes import load_recipe
 
@@ -134,7 +151,12 @@ def export(
     ),
     float16: Annotated[bool, typer.Option("--float16", help="LiteRT: weights of half the size.")] = False,
 ):
-    """Write a SavedModel for TensorFlow Serving, or one file for LiteRT or ONNX runtimes."""
+    """Write a SavedModel for TensorFlow Serving, or one file for LiteRT or ONNX runtimes.
+
+    tf-audio-gan export runs/mine/preset exports/mine
+
+    tf-audio-gan export multiband_melgan_speech voice.tflite --format litert --float16
+    """
     load_keras()
     made = tf_audio_gan.export(preset, out, version=version, format=format, float16=float16)
     print(made if format != "saved_model" else f"{made}\nserve it: tf-audio-gan serve {quoted(out)}")
@@ -149,7 +171,10 @@ def demo(
     out: Annotated[Path, typer.Option(help="Gets everything the demo makes.")] = Path("demo"),
     minutes: Annotated[float, typer.Option(min=0.05, help="Training time.")] = 1.0,
 ):
-    """From drum sounds to a trained model, a REST prediction and a page to listen to, in two minutes."""
+    """From drum sounds to a trained model, a REST prediction and a page to listen to, in two minutes.
+
+    tf-audio-gan demo --out demo --minutes 1
+    """
     load_keras(tensorflow_for="the demo's export and server")
     from tf_audio_gan.cli.demo import run_demo
 

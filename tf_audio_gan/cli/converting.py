@@ -28,7 +28,16 @@ def convert(
         bool, typer.Option("--generator-only", help="kan-bayashi: leave the discriminator out.")
     ] = False,
 ):
-    """Make a preset of another project's checkpoint. Nothing in the file is run; PyTorch is not needed."""
+    """Make a preset of another project's checkpoint. Nothing in the file is run; PyTorch is not needed.
+
+    tf-audio-gan convert melgan-neurips netG.pt --discriminator netD.pt --out melgan
+
+    tf-audio-gan convert kan-bayashi checkpoint-1000000steps.pkl --out voice
+
+    tf-audio-gan convert tensorflowtts generator.h5 --stats stats.npy --out voice
+
+    tf-audio-gan convert magenta-gansynth acoustic_only --out notes
+    """
     load_keras()
     from tf_audio_gan.convert.checkpoint import TERMS
 

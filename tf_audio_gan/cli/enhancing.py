@@ -19,7 +19,12 @@ def enhance(
     sample_rate: Annotated[int | None, typer.Option(help="Of the WAV files, Hz; default: the recordings' own.")] = None,
     float32: Annotated[bool, typer.Option("--float", help="Write 32-bit floats, which do not clip.")] = False,
 ):
-    """Take the noise out of recordings of speech."""
+    """Take the noise out of recordings of speech.
+
+    tf-audio-gan enhance segan_plus_light_tf in.wav --out enhanced --blend 0.3
+
+    tf-audio-gan enhance runs/clean/preset RECORDINGS --out enhanced --float
+    """
     load_keras()
     options = {"seed": seed, "zeros": zeros, "blend": blend, "sample_rate": sample_rate, "float32": float32}
     made = tf_audio_gan.enhance(preset, source, out, **options)

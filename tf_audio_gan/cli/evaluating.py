@@ -50,7 +50,14 @@ def evaluate(
     out: Out = None,
     json: Json = False,
 ):
-    """Measure a preset's sounds against recordings, between what real sounds and noise score."""
+    """Measure a preset's sounds against recordings, between what real sounds and noise score.
+
+    tf-audio-gan evaluate wavegan_drums HELD_OUT --train TRAINED_ON
+
+    tf-audio-gan evaluate wavegan_digits DIGITS --labels folder --judge judge_digits
+
+    tf-audio-gan evaluate segan_plus_light_tf SPEECH --noise NOISE --blend 0.3 --json
+    """
     load_keras()
     from tf_audio_gan import evaluation
 
@@ -87,7 +94,14 @@ def compare(
     out: Out = None,
     json: Json = False,
 ):
-    """Compare two folders of sounds: as sets, or pairs of files."""
+    """Compare two folders of sounds: as sets, or pairs of files.
+
+    tf-audio-gan compare REAL FAKE --n 200
+
+    tf-audio-gan compare REFERENCES VOCODED --pairs vocoding
+
+    tf-audio-gan compare CLEAN ENHANCED --pairs enhancement --noisy NOISY --json
+    """
     load_keras()
     from tf_audio_gan import evaluation
 

@@ -40,14 +40,29 @@ def train(
     ] = None,
     max_minutes: Annotated[float | None, typer.Option(min=0.0, help="Stop training after so long.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of weights, split, order and augmentation.")] = 0,
+    json: Annotated[bool, typer.Option("--json", help="Print results.json instead of words.")] = False,
 ):
-    """Train a judge on labelled sounds. Ctrl-C keeps the best so far."""
+    """Train a judge on labelled sounds. Ctrl-C keeps the best so far.
+
+    tf-audio-gan judge train DIGITS --out judge --test OTHER_SPEAKERS
+
+    tf-audio-gan judge train NOTES --out pitches --network pitch --labels notes.csv --group-by prefix --json
+    """
     load_keras()
     result = tf_audio_gan.train_judge(
         data, out, test=test, labels=labels, test_labels=test_labels, group_by=group_by, validation=validation,
         network=network, sample_rate=sample_rate, length=length, channels=channels, crop=crop, epochs=epochs,
-        transpose=transpose, max_minutes=max_minutes, seed=seed,
+        transpose=transpose, max_minutes=max_minutes, seed=seed, progress=not json,
     )  # fmt: skip
+    if json:
+        print((result.folder / "results.json").read_text(encoding="utf-8"), end="")
+    else:
+        _say(result)
+    if result.ended == "interrupted":
+        sys.exit(130)
+
+
+def _say(result):
     done = result.results["training"]
     print(
         f"{result.ended} after {done['epochs']} epochs ({done['steps']} steps), {result.results['minutes']:g} minutes"
@@ -58,8 +73,6 @@ def train(
     print(f"judge:      {result.folder}\npicture:    {result.folder / 'confusion.png'}")
     if not result.results["test"]:
         print(f"held out:   nothing; name sounds it has never heard: --test FOLDER --out {quoted(result.folder)}")
-    if result.ended == "interrupted":
-        sys.exit(130)
 
 
 def _say_accuracy(which, facts):

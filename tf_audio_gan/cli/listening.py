@@ -24,7 +24,12 @@ def make(
     title: Annotated[str, typer.Option(help="The page's title.")] = "Listening test",
     question: Annotated[str | None, typer.Option(help="What listeners are asked.")] = None,
 ):
-    """Write a listening test as one HTML page that needs no network."""
+    """Write a listening test as one HTML page that needs no network.
+
+    tf-audio-gan listen make mos REAL A B --reference REAL --out page.html
+
+    tf-audio-gan listen make ab ours=A theirs=B --n 20 --out page.html
+    """
     from tf_audio_gan.listening_tests.making import make_listening_test
 
     options = {"n": n, "items": items, "attention": attention, "matched": matched}
@@ -45,13 +50,22 @@ def analyse(
     key: Annotated[Path | None, typer.Option(help="The page's .key.json. [the only one beside the answers]")] = None,
     out: Annotated[Path, typer.Option(help="Gets results.json, answers.csv and results.png.")] = Path("opinions"),
     keep_all: Annotated[bool, typer.Option("--keep-all", help="Keep listeners who failed the checks.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print results.json instead of tables.")] = False,
 ):
-    """Mean opinions, preferences or discrimination, with intervals and tests."""
+    """Mean opinions, preferences or discrimination, with intervals and tests.
+
+    tf-audio-gan listen analyse ANSWERS --key page.key.json --out opinions
+
+    tf-audio-gan listen analyse ANSWERS --key page.key.json --json
+    """
     from tf_audio_gan.listening_tests.opinions import analyse_opinions
     from tf_audio_gan.listening_tests.report import write_report
 
     result = analyse_opinions(answers, key, keep_all=keep_all)
     paths = write_report(result, out)
+    if json:
+        print(paths[0].read_text(encoding="utf-8"), end="")
+        return
     _say(result)
     say_skipped(result["skipped"], paths[0])
     print(f"results: {', '.join(map(str, paths))}")

@@ -20,7 +20,12 @@ def vocode(
     chunk_frames: Annotated[int, typer.Option(min=1, help="Mel frames at a time; memory grows with it.")] = 256,
     precision: Annotated[str, typer.Option(help="float32, or bfloat16 for the network's arithmetic.")] = "float32",
 ):
-    """Turn recordings, or mel spectrograms of your own, into audio by a vocoder."""
+    """Turn recordings, or mel spectrograms of your own, into audio by a vocoder.
+
+    tf-audio-gan vocode multiband_melgan_speech in.wav --out vocoded
+
+    tf-audio-gan vocode runs/voice/preset mels --settings hifigan --out spoken      (.npy files of mels)
+    """
     load_keras()
     options = {"settings": settings, "seed": seed, "chunk_frames": chunk_frames, "precision": precision}
     made = tf_audio_gan.vocode(preset, source, out, **options)

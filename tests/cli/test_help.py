@@ -1,0 +1,68 @@
+"""One look for all commands: help with examples, exit statuses, JSON, completion, no colours where nobody sees them."""
+
+import json
+import types
+
+import pytest
+
+import tf_audio_gan
+from tests.cli.parsing import check, commands, lines_of
+
+COMMANDS = {" ".join(words): command for words, command in commands()}
+WITHOUT_EXAMPLES = {"serve", *(name for name in COMMANDS if name.startswith("zoo "))}
+JSON = {"compare", "evaluate", "judge train", "listen analyse", "zoo list"}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help(command, name):
+    status, out, err = command(*name.split(), "--help")
+    assert status == 0 and err == "" and "\x1b" not in out
+    for parameter in COMMANDS[name].params:
+        if parameter.param_type_name == "option":
+            assert parameter.opts[0] in out and parameter.help, parameter.name
+    examples = [line.strip(" │").partition("  ")[0] for line in out.splitlines() if " tf-audio-gan " in f" {line}"]
+    examples = [line for line in examples if line.startswith(f"tf-audio-gan {name}")]
+    assert examples or name in WITHOUT_EXAMPLES
+    for words in lines_of("\n".join(examples)):
+        check(words[1:])
+
+
+def test_the_first_help_names_every_command_and_the_exit_statuses(command):
+    status, out, _ = command("--help")
+    assert status == 0 and all(f"│ {name.split()[0]} " in out for name in COMMANDS)
+    assert (
+        "Exit status: 0 done; 1 an error, in one line; 2 a command that is not right; 130 interrupted and saved." in out
+    )
+    assert command("train")[0] == 2 and command("no-such-command")[0] == 2
+    assert command("zoo", "show", "no_such_preset")[0] == 1
+
+
+def test_json_where_a_machine_reads():
+    found = {name for name, one in COMMANDS.items() if any("--json" in p.opts for p in one.params)}
+    assert found == JSON
+
+
+def test_a_judge_in_json(command, tmp_path, monkeypatch):
+    def train_judge(data, out, progress, **_):
+        assert not progress, "nothing else on standard output"
+        return types.SimpleNamespace(ended="finished", folder=out, results={}, skipped=[])
+
+    monkeypatch.setattr(tf_audio_gan, "train_judge", train_judge)
+    (tmp_path / "results.json").write_text('{"labels": ["one", "two"]}\n')
+    status, out, _ = command("judge", "train", tmp_path, "--out", tmp_path, "--json")
+    assert status == 0 and json.loads(out) == {"labels": ["one", "two"]}
+
+
+@pytest.mark.parametrize("line, wanted", [("gen", "generate"), ("zoo ve", "verify"), ("train --pre", "--precision")])
+def test_completion(command, monkeypatch, line, wanted):
+    words = f"tf-audio-gan {line}"
+    monkeypatch.setenv("_TF_AUDIO_GAN_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", words)
+    monkeypatch.setenv("COMP_CWORD", str(len(words.split()) - 1))
+    status, out, _ = command()
+    assert status == 0 and wanted in out.split()
+
+
+def test_completion_is_offered(command):
+    status, out, _ = command("--help")
+    assert status == 0 and "--install-completion" in out and "--show-completion" in out
