@@ -35,7 +35,7 @@ EXTRAS = {
     "onnx": ["tf2onnx>=1.17", "onnxruntime>=1.20"],
     "serve": ["uvicorn>=0.30", "orjson>=3.10", "grpcio>=1.60", "protobuf>=4.25"],
     "docs": ["mkdocs>=1.6,<2", "mkdocs-material>=9.6,<10", "mkdocstrings[python]>=0.29"],
-    "dev": ["pytest>=8", "pytest-xdist>=3.6", "ruff>=0.9", "pystoi>=0.4.1"],
+    "dev": ["pytest>=8", "pytest-xdist>=3.6", "ruff>=0.9", "pystoi>=0.4.1", "nbclient>=0.10", "ipykernel>=6"],
 }
 EXTRAS["dev"] += EXTRAS["midi"] + EXTRAS["serve"] + EXTRAS["convert"] + EXTRAS["litert"] + EXTRAS["onnx"]
 

@@ -179,8 +179,8 @@ def on_files(files, config):
 
     for path, content in pages().items():
         files.append(File.generated(config, path, content=content))
-    for notebook in sorted((ROOT / "colab").glob("*.ipynb")):
-        files.append(File.generated(config, f"colab/{notebook.name}", abs_src_path=str(notebook)))
+    for path in sorted((ROOT / "colab").glob("*")):
+        files.append(File.generated(config, f"colab/{path.name}", abs_src_path=str(path)))
     return files
 
 
