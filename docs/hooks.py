@@ -84,7 +84,9 @@ def _presets(kind):
     mine = [name for name, entry in index.items() if entry["class"] == f"tf_audio_gan>{kind}"]
     if not mine:
         return "The zoo has none yet."
-    return "\n".join(f"- [{name}](../presets/{name}.md): its card" for name in sorted(mine))
+    return "\n".join(
+        f"- [{name}](../presets/{name}.md): {index[name]['makes']}; {index[name]['result']}" for name in sorted(mine)
+    )
 
 
 def reference_page(group):
