@@ -9,7 +9,6 @@ import tf_audio_gan
 from tests.cli.parsing import check, commands, lines_of
 
 COMMANDS = {" ".join(words): command for words, command in commands()}
-WITHOUT_EXAMPLES = {"serve", *(name for name in COMMANDS if name.startswith("zoo "))}
 JSON = {"compare", "evaluate", "judge train", "listen analyse", "zoo list"}
 
 
@@ -22,7 +21,7 @@ def test_help(command, name):
             assert parameter.opts[0] in out and parameter.help, parameter.name
     examples = [line.strip(" │").partition("  ")[0] for line in out.splitlines() if " tf-audio-gan " in f" {line}"]
     examples = [line for line in examples if line.startswith(f"tf-audio-gan {name}")]
-    assert examples or name in WITHOUT_EXAMPLES
+    assert examples
     for words in lines_of("\n".join(examples)):
         check(words[1:])
 

@@ -38,7 +38,14 @@ def serve(
     ] = None,
     cors: Annotated[bool, typer.Option("--cors", help="Let pages of other origins read the replies.")] = False,
 ):
-    """Answer REST and gRPC requests for models as TensorFlow Serving does."""
+    """Answer REST and gRPC requests for models as TensorFlow Serving does.
+
+    tf-audio-gan serve exports/drums exports/digits
+
+    tf-audio-gan serve wavegan_drums --rest-port 0 --grpc-port -1      (a preset, exported on the way)
+
+    tf-audio-gan serve --model-config-file serving/models.config --batching-parameters-file serving/batching.config
+    """
     load_keras(tensorflow_for="servers of exported models")
     from tf_audio_gan.serving.exports import models_from_paths
     from tf_audio_gan.serving.server import Server

@@ -30,7 +30,10 @@ def _about(name, entry):
 
 @app.command("list")
 def list_(as_json: Annotated[bool, typer.Option("--json", help="For programs: a list of objects.")] = False):
-    """List the presets there are."""
+    """List the presets there are.
+
+    tf-audio-gan zoo list --json
+    """
     from rich.console import Console
     from rich.table import Table
 
@@ -52,7 +55,10 @@ def list_(as_json: Annotated[bool, typer.Option("--json", help="For programs: a 
 
 @app.command()
 def show(name: Annotated[str, typer.Argument(help="Of a preset; or its folder or address.")]):
-    """Print a preset's card: what it makes, of which data, how good it is, and its licence."""
+    """Print a preset's card: what it makes, of which data, how good it is, and its licence.
+
+    tf-audio-gan zoo show wavegan_drums
+    """
     from tf_audio_gan import hub, preset_folder
 
     folder = hub.resolve(name)
@@ -66,7 +72,10 @@ def show(name: Annotated[str, typer.Argument(help="Of a preset; or its folder or
 
 @app.command()
 def fetch(names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Names or addresses of presets.")]):
-    """Download presets, check them, and print the folders they are kept in."""
+    """Download presets, check them, and print the folders they are kept in.
+
+    tf-audio-gan zoo fetch wavegan_drums judge_digits
+    """
     from tf_audio_gan import hub
 
     for name in names:
@@ -77,7 +86,10 @@ def fetch(names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Na
 def verify(
     names: Annotated[list[str] | None, typer.Argument(metavar="[NAME...]", help="Default: every preset.")] = None,
 ):
-    """Check the size and SHA-256 of every file of presets; exit 1 where one differs."""
+    """Check the size and SHA-256 of every file of presets; exit 1 where one differs.
+
+    tf-audio-gan zoo verify wavegan_drums
+    """
     from tf_audio_gan import hub
 
     problems = []
@@ -96,7 +108,10 @@ def publish(
     zoo: Annotated[Path, typer.Argument(help="Folder that any server of static files can offer.")],
     float16: Annotated[bool, typer.Option("--float16", help="Weights of half the size, if it makes the same.")] = False,
 ):
-    """Put a preset into a zoo: checked, copied, and its index written."""
+    """Put a preset into a zoo: checked, copied, and its index written.
+
+    tf-audio-gan zoo publish runs/mine/preset zoo
+    """
     if float16:
         load_keras()
     from tf_audio_gan.publishing import publish_preset
@@ -117,6 +132,10 @@ def evaluate(
     """Measure presets again by their recorded settings, and write their results and cards.
 
     With --check and no data: do cards show what results.json holds? With data: does a new run give the same numbers?
+
+    tf-audio-gan zoo evaluate wavegan_drums --data RECORDINGS
+
+    tf-audio-gan zoo evaluate --check
     """
     if not check and data is None:
         raise ValueError("say where the recordings are: --data DIR; or --check the cards without measuring")
