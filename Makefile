@@ -37,9 +37,11 @@ $(VENV)/.installed: setup.py pyproject.toml
 demo: setup
 	$(BIN)/tf-audio-gan demo
 
-# A process a core: a test is mostly Python tracing graphs, on one core.
+# Processes: one more than cores. A test is mostly Python tracing graphs, on one core, or waits for a process of its own.
+WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
+
 test: setup
-	$(BIN)/python -m pytest -n auto --dist worksteal
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 lint: setup
 	$(BIN)/ruff check .
@@ -66,7 +68,7 @@ $(VENV)-io/.installed: setup.py
 	@touch $@
 
 test-torch: setup $(VENV)-torch/.installed
-	KERAS_BACKEND=torch $(VENV)-torch/bin/python -m pytest -n auto --dist worksteal $(ON_TORCH)
+	KERAS_BACKEND=torch $(VENV)-torch/bin/python -m pytest -n $(WORKERS) --dist worksteal $(ON_TORCH)
 	TF_AUDIO_GAN_TORCH_PYTHON=$(abspath $(VENV)-torch/bin/python) $(BIN)/python -m pytest tests/test_torch.py tests/models -k "torch or backends"
 
 $(VENV)-torch/.installed: setup.py

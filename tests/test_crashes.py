@@ -16,7 +16,7 @@ from tests.test_training import MODEL, RECIPE, TRAIN, assert_same, checkpoints, 
 from tf_audio_gan import WaveGAN, train
 from tf_audio_gan.audio.synthetic import write_drum_hits
 
-KILLS = [2, pytest.param(20, marks=pytest.mark.soak)]
+KILLS = [1, pytest.param(20, marks=pytest.mark.soak)]
 PREPARE = """
 import sys
 from tf_audio_gan.data import prepare

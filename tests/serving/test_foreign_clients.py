@@ -1,6 +1,6 @@
 """Other people's clients against the embedded server, each with every kind of exported model: `make test-clients`.
 
-What a bare machine has, curl, is tried with three of the models in `make test` too.
+What a bare machine has, curl, is tried with two of the models in `make test` too.
 """
 
 import importlib.util
@@ -22,7 +22,7 @@ from tf_audio_gan.serving.server import Server
 
 CLIENTS = Path(__file__).parents[2] / "serving" / "clients"
 INSTALLED = {name: importlib.util.find_spec(name) is not None for name in ("ovmsclient", "tensorflow_serving")}
-NAMES = sorted(MODELS) if all(INSTALLED.values()) else ["controlgan", "melgan", "segan_plus"]
+NAMES = sorted(MODELS) if all(INSTALLED.values()) else ["controlgan", "melgan"]
 GRPC_JS = (CLIENTS / "node_modules" / "@grpc" / "grpc-js").is_dir() and shutil.which("node")
 ONLY = "`make test-clients` installs it"
 TYPES = {"float32": "DT_FLOAT", "int64": "DT_INT64"}
