@@ -50,7 +50,10 @@ def test_all_six_train_and_sound(kind, frames, bins, rng):
     assert history["stage/blocks"] == [7] and np.isfinite([v[-1] for v in history.values()]).all()
     for name, variables in used.items():
         moved = [not np.array_equal(a, array(v)) for a, v in zip(before[name], variables, strict=True)]
-        assert all(moved), [v.path for v, m in zip(variables, moved, strict=True) if not m]
+        still = [v.path for v, m in zip(variables, moved, strict=True) if not m]
+        assert not [p for p in still if not p.endswith("score/bias")], (
+            "whose gradient is the drift's alone: rounded away"
+        )
     latents, labels = array(model.latents([3])), np.eye(61, dtype="float32")[[36]]
     picture = array(model.ema_generator.facts.denormalise(model.ema_generator(latents, labels)))
     assert picture.shape == (1, frames, bins, 2)

@@ -13,6 +13,8 @@ def slerp(a, b, weight):
         b: float [..., dim]; at no angle to a, or opposite, the way is the straight line.
         weight: float that broadcasts to [..., 1]; 0: a, 1: b.
     """
+    a, b = ops.convert_to_tensor(a), ops.convert_to_tensor(b)
+    weight = ops.cast(weight, a.dtype)
     cosine = ops.sum(a * b, axis=-1, keepdims=True) / (_length(a) * _length(b))
     angle = ops.arccos(ops.clip(cosine, -1.0, 1.0))
     straight = ops.sin(angle) < _STRAIGHT
