@@ -131,6 +131,7 @@ def run_page(page):
                     exec(code, space)
             else:
                 exec(code, space)
+    assert texts, f"{page} has no Python"
     assert "play(" not in "".join(texts) or heard, f"{page}: nothing was played"
 
 
@@ -209,6 +210,8 @@ def test_python_of_cards_runs(card, tmp_path, monkeypatch):
     for _, language, text in blocks({card: CARDS[card]}):
         if language == "python":
             exec(text, space)
+    made = [name for name in space if name not in ("noisy", "mel", "audio", "tf_audio_gan", "__builtins__")]
+    assert made or "judge" in card, f"{card}: its Python makes nothing"
 
 
 # Commands

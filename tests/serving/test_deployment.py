@@ -209,6 +209,7 @@ def test_kubernetes_schemas_accept_the_resources(resources):
     kubernetes_validate = pytest.importorskip(
         "kubernetes_validate", reason="PyPI's kubernetes-validate: `make test-clients`"
     )
+    assert {kind for kind, _ in resources} >= {"Deployment", "Service", "ConfigMap", "NetworkPolicy"}
     for part in resources.values():
         kubernetes_validate.validate(part, kubernetes_validate.latest_version(), strict=True)
 

@@ -149,6 +149,7 @@ def _answer(grpc, metrics, room, method, request_class, function):
     """A method of ours as grpcio calls it, with the bytes of the request."""
 
     def answer(data, context):
+        """The reply to a request's bytes; a failure ends the call with its code."""
         started = time.perf_counter()
         with room.guest() as take:
             if take(len(data)):

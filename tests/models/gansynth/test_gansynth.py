@@ -113,15 +113,20 @@ def test_the_penalty_at_small_size_is_that_at_full_size(step, part):
     np.testing.assert_allclose(array(terms["d/gradient_penalty"]), np.mean((norms - 1) ** 2), rtol=1e-3, atol=1e-6)
 
 
+def alphas_at(step):
+    """Shares of three blocks at a step of four images: stages of 8, fades of 12 (2.1 of the paper's appendix)."""
+    images = step * 4
+    p = images // 20 + max(0, (images % 20 - 8) / 12) if images < 48 else 2
+    return [max(0.0, min(p - (b - 2), b - p)) for b in (1, 2, 3)]
+
+
 def test_real_pictures_are_blended_like_generated_ones(part):
     """Sum over blocks of alpha_b times the picture shrunk to block b and enlarged again."""
     model = GANSynth(**SMALL | {"blocks": 3, "stable_images": 8, "fade_images": 12})
     full = model.seen(part[0])
     for step in range(10):
         model.phase = blocks, _, _ = model.phase_at(step)
-        images = step * 4
-        p = images // 20 + max(0, (images % 20 - 8) / 12) if images < 48 else 2
-        alphas = [max(0.0, min(p - (b - 2), b - p)) for b in (1, 2, 3)]
+        alphas = alphas_at(step)
         drawn = [array(upscaled(pooled(full, 2 ** (3 - b)), 2 ** (3 - b))) for b in (1, 2, 3)]
         wanted = sum(a * x for a, x in zip(alphas, drawn, strict=True))
         found = array(upscaled(model._real(part[0], Draws(0, step)), 2 ** (3 - blocks)))

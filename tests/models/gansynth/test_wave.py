@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from tests.models.contract import run_backends_test, run_gan_test, values
+from tests.models.gansynth.test_gansynth import alphas_at
 from tf_audio_gan import GANSynth, backend
 from tf_audio_gan.backend import Draws
 from tf_audio_gan.models.gansynth.networks import Discriminator, Generator, start_of
@@ -109,9 +110,7 @@ def test_real_waves_are_blended_like_generated_ones(batch):
     full = model.seen(batch[0])
     for step in range(10):
         model.phase = blocks, _, _ = model.phase_at(step)
-        images = step * 4
-        p = images // 20 + max(0, (images % 20 - 8) / 12) if images < 48 else 2
-        alphas = [max(0.0, min(p - (b - 2), b - p)) for b in (1, 2, 3)]
+        alphas = alphas_at(step)
         drawn = [longer(means(full, 4 ** (3 - b)), 4 ** (3 - b)) for b in (1, 2, 3)]
         wanted = sum(a * x for a, x in zip(alphas, drawn, strict=True))
         found = longer(model._real(batch[0], Draws(0, step)), 4 ** (3 - blocks))

@@ -24,6 +24,6 @@ RECIPES = {
             "stable_images": 4_000, "fade_images": 4_000,
         },
         "data": {"labels": "pitch", "pitches": [48, 72], "normalize": "peak"},
-        "train": {"batch_size": 8, "steps": 20_000, "learning_rate": 2e-3},
+        "train": {"batch_size": 8, "steps": 6_500, "learning_rate": 2e-3},
     },
 }  # fmt: skip
