@@ -1,5 +1,7 @@
 """Songs: where notes lie, how loud they are and for how long, and which timbre and pitch they have."""
 
+import json
+
 import numpy as np
 import pytest
 import soundfile
@@ -199,6 +201,8 @@ def test_the_command_plays_a_song_and_makes_notes(command, song, tmp_path):
     status, out, _ = command("generate", tmp_path / "preset", *options)
     assert status == 0 and "2 notes of 1 parts" in out and "1 notes moved by octaves" in out
     assert np.abs(read(tmp_path / "song.wav")[0]).max() > 0.99
+    found = json.loads(command("generate", tmp_path / "preset", *options, "--json")[1])
+    assert found["path"] == str(tmp_path / "song.wav") and (found["notes"], found["folded"]) == (2, 1)
     status, out, _ = command(
         "generate", tmp_path / "preset", "--pitch", "60-62,B4", "--seed", 4, "--out", tmp_path / "o"
     )

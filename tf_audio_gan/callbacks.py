@@ -14,6 +14,7 @@ from tf_audio_gan import backend, durable, pictures
 from tf_audio_gan.events import EventWriter
 
 _KEPT = 2
+_LINE_SECONDS = 60.0  # between lines of progress where no bar can be
 
 
 class Checkpoints(keras.callbacks.Callback):
@@ -218,26 +219,37 @@ class Summaries(keras.callbacks.Callback):
 
 
 class Progress(keras.callbacks.Callback):
-    """One bar over all steps, with the time left and what the model shows."""
+    """One bar over all steps, with the time left and what the model shows; a line a minute where no bar can be."""
 
     def __init__(self, steps, start):
         super().__init__()
-        self.steps, self.start, self.bar = steps, start, None
+        self.steps, self.step, self.bar = steps, start, None
 
     def on_train_begin(self, logs=None):
-        from rich import progress
+        from rich import console, progress
 
+        where = console.Console()
+        self.said = time.monotonic()
+        if not (where.is_terminal or where.is_jupyter):
+            return
         columns = [progress.BarColumn(), progress.MofNCompleteColumn(), progress.TimeElapsedColumn()]
         columns += [progress.TimeRemainingColumn(), progress.TextColumn("{task.fields[losses]}")]
-        self.bar = progress.Progress(progress.TextColumn("training"), *columns)
-        self.task = self.bar.add_task("training", total=self.steps, completed=self.start, losses="compiling")
+        self.bar = progress.Progress(progress.TextColumn("training"), *columns, console=where)
+        self.task = self.bar.add_task("training", total=self.steps, completed=self.step, losses="compiling")
         self.bar.start()
 
     def on_train_batch_end(self, batch, logs=None):
-        if batch % 10 == 0:
-            shown = {k: float(logs[k]) for k in self.model.shown if k in logs}
-            self.bar.update(self.task, losses="  ".join(f"{k} {v:.3g}" for k, v in shown.items()))
-        self.bar.advance(self.task)
+        self.step += 1
+        if self.bar is not None:
+            if batch % 10 == 0:
+                self.bar.update(self.task, losses=self._losses(logs))
+            self.bar.advance(self.task)
+        elif time.monotonic() - self.said >= _LINE_SECONDS:
+            self.said = time.monotonic()
+            print(f"step {self.step:,} of {self.steps:,}  {self._losses(logs)}", flush=True)
+
+    def _losses(self, logs):
+        return "  ".join(f"{k} {float(logs[k]):.3g}" for k in self.model.shown if k in logs)
 
     def close(self):
         """Gives the terminal back, however training ended."""

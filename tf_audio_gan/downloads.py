@@ -3,6 +3,7 @@
 import contextlib
 import http.client
 import os
+import sys
 import tempfile
 import time
 import urllib.error
@@ -54,17 +55,40 @@ def folder(url, files, target):
     with tempfile.TemporaryDirectory(prefix="tmp-", dir=target.parent) as parent:
         new = Path(parent) / target.name
         new.mkdir()
-        for name, facts in files.items():
-            (new / name).parent.mkdir(parents=True, exist_ok=True)
-            file(f"{url}/{urllib.request.pathname2url(name)}", new / name, facts["bytes"], facts["sha256"])
+        with _bar(target.name, sum(facts["bytes"] for facts in files.values())) as told:
+            for name, facts in files.items():
+                (new / name).parent.mkdir(parents=True, exist_ok=True)
+                file(f"{url}/{urllib.request.pathname2url(name)}", new / name, facts["bytes"], facts["sha256"], told)
         with contextlib.suppress(OSError):  # another process was faster: its files are the same
             new.rename(target)
     if not target.is_dir():
         raise OSError(f"cannot put {url} into {target}; is there something of that name?")
 
 
-def file(url, path, size, digest):
+@contextlib.contextmanager
+def _bar(name, total):
+    """A function that is told how many more bytes came, and shows them on a terminal."""
+    if not sys.stderr.isatty():
+        yield lambda more: None
+        return
+    from rich import console, progress
+
+    columns = [progress.TextColumn("{task.description}"), progress.BarColumn(), progress.DownloadColumn()]
+    columns += [progress.TransferSpeedColumn(), progress.TimeRemainingColumn()]
+    with progress.Progress(*columns, console=console.Console(stderr=True)) as bar:
+        task = bar.add_task(f"Fetching {name}", total=total)
+        yield lambda more: bar.advance(task, more)
+
+
+def file(url, path, size, digest, told=lambda more: None):
     """Fetches one file, and goes on where the connection broke if the server lets it (a Range request).
+
+    Args:
+        url: of the file.
+        path: pathlib.Path it is written to.
+        size: of the file in bytes.
+        digest: its SHA-256.
+        told: function of how many more bytes came.
 
     Raises:
         OSError: it cannot be had.
@@ -74,7 +98,7 @@ def file(url, path, size, digest):
     path.touch()
     while (have := path.stat().st_size) < size or not have:
         try:
-            _more(url, path, size, have)
+            _more(url, path, size, have, told)
         except _BROKEN as error:
             failures = failures + 1 if path.stat().st_size <= have else 1
             if _final(error) or failures == _ATTEMPTS:
@@ -90,13 +114,15 @@ def file(url, path, size, digest):
         )
 
 
-def _more(url, path, size, have):
+def _more(url, path, size, have, told):
     """Appends what a server sends to what there is; starts again where it sends all."""
     with _answer(url, have) as answer, open(path, "ab" if answer.status == 206 else "wb") as out:
+        told(out.tell() - have)  # less than nothing, where the server starts again
         left = size + 1 - out.tell()  # one byte too many is enough to refuse it
         while left > 0 and (block := answer.read(min(_BLOCK, left))):
             out.write(block)
             left -= len(block)
+            told(len(block))
     if left > 1:
         raise OSError(f"the connection closed {left - 1} bytes too early")
 

@@ -2,6 +2,7 @@
 
 import json
 import socket
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -35,6 +36,11 @@ def places(tmp_path_factory):
 def test_from_sounds_to_a_saved_model(command, places):
     status, out, _ = command("prepare", places / "sounds", places / "shards", "--sample-rate", 16000, "--workers", 1)
     assert status == 0 and "8 clips" in out and "broken.flac" in out
+    status, out, err = command("prepare", places / "sounds", places / "shards", "--json")
+    found = json.loads(out)
+    assert status == 0 and "nothing to do" in err and found["clips"] == 8 and found["out"] == str(places / "shards")
+    (skipped,) = found["skipped"]
+    assert skipped["file"] == "broken.flac" and skipped["reason"]
     options = ("--run-dir", places / "run", "--steps", 3, "--seed", 4)
     trained = ("train", places / "recipe.toml", places / "shards", *options)
     status, out, _ = command(*trained)
@@ -42,11 +48,21 @@ def test_from_sounds_to_a_saved_model(command, places):
     assert json.loads((places / "run" / "preset" / "config.json").read_text())["config"]["seed"] == 4
     status, out, _ = command(*trained)
     assert status == 0 and "finished before at step 3" in out, "running it again has nothing to do"
+    status, out, err = command(*trained, "--json")
+    found = json.loads(out)
+    assert status == 0 and "training on" in err and (found["ended"], found["step"]) == ("finished before", 3)
+    assert found["preset"] == str(places / "run" / "preset") and Path(found["log"]).is_file()
+    assert Path(found["picture"]).is_file() and Path(found["sounds"]).is_dir()
+    status, out, _ = command("generate", places / "run" / "preset", "--n", 2, "--out", places / "two", "--json")
+    found = json.loads(out)
+    assert found["files"] == [str(p) for p in sorted((places / "two").glob("*.wav"))] and len(found["names"]) == 2
     status, out, _ = command("generate", places / "run" / "preset", "--n", 3, "--out", places / "out")
     assert status == 0 and len(list((places / "out").glob("*.wav"))) == 3
     status, out, _ = command("export", places / "run" / "preset", places / "exported" / "hits")
     assert status == 0 and (places / "exported" / "hits" / "1" / "saved_model.pb").is_file()
     assert f"tf-audio-gan serve {places / 'exported' / 'hits'}" in out
+    status, out, _ = command("export", places / "run" / "preset", places / "exported" / "hits", "--json")
+    assert json.loads(out) == {"path": str(places / "exported" / "hits" / "2"), "format": "saved_model", "skipped": []}
 
 
 def test_an_enhancer_trains_on_speech_and_noise(command, places, tmp_path):

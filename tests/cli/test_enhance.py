@@ -50,7 +50,10 @@ def test_seed_zeros_rate_and_floats_are_options(command, places, tmp_path):
         "zeros": ("--zeros", "--float", "--sample-rate", 16000),
     }.items():
         words = ("enhance", places / "preset", places / "in" / "one.wav", "--out", tmp_path / name, *words)
-        assert command(*words)[0] == 0
+        status, out, _ = command(*words, "--json")
+        found = json.loads(out)
+        assert status == 0 and found["files"] == [str(tmp_path / name / "one.wav")] and found["seconds"] == 0.5
+        assert found["skipped"] == []
         heard[name] = soundfile.read(tmp_path / name / "one.wav")[0]
     np.testing.assert_array_equal(heard["seed 1"], heard["seed 1 again"])
     assert np.abs(heard["seed 1"] - heard["seed 2"]).max() > 1e-3

@@ -102,6 +102,8 @@ def test_a_stage_or_its_file_will_do(part, run, tmp_path):
 
 def test_the_command_says_what_it_made(run, tmp_path, command):
     status, out, _ = command("convert", "magenta-gansynth", run, "--out", tmp_path / "preset")
+    found = json.loads(command("convert", "magenta-gansynth", run, "--out", tmp_path / "p", "--json")[1])
+    assert (found["preset"], found["model"]) == (str(tmp_path / "p"), "GANSynth") and found["parameters"] > 0
     assert status == 0 and "GANSynth" in out and f"generate {tmp_path / 'preset'} --out made --pitch C4" in out
 
 

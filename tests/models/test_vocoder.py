@@ -1,6 +1,7 @@
 """What every vocoder does, on small ones: phases, chunks, streams, mel settings, export. Contract: test_contracts."""
 
 import io
+import json
 
 import keras
 import numpy as np
@@ -114,6 +115,8 @@ def test_the_command_takes_a_precision(command, mel, tmp_path):
     options = ("vocode", tmp_path / "p", tmp_path / "mel.npy", "--out", tmp_path / "o", "--precision")
     status, out, _ = command(*options, "bfloat16")
     assert status == 0 and "1 files, 0.7 s" in out
+    found = json.loads(command(*options, "bfloat16", "--json")[1])
+    assert found["files"] == [str(tmp_path / "o" / "mel.wav")] and found["clipped"] == 0 and found["skipped"] == []
     status, _, err = command(*options, "half")
     assert status == 1 and "precision must be one of float32, bfloat16. Received: precision='half'" in err
 

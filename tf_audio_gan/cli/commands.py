@@ -19,7 +19,7 @@ from tf_audio_gan.cli import (
     vocoding,
     zoo,
 )
-from tf_audio_gan.cli.common import Preset, load_keras, quoted, say_skipped
+from tf_audio_gan.cli.common import Json, Preset, load_keras, quoted, say_json, say_skipped, words_aside, working
 
 app = typer.Typer(
     name="tf-audio-gan",
@@ -58,6 +58,7 @@ def prepare(
     channels: Annotated[int, typer.Option(help="Audio channels.")] = 1,
     labels: Annotated[str | None, typer.Option(help="folder, prefix, or a CSV file with columns path,label.")] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes; default: one a core.")] = None,
+    json: Json = False,
 ):
     """Decode and resample a folder once, into shards that training reads fast.
 
@@ -65,9 +66,12 @@ def prepare(
 
     tf-audio-gan prepare DIGITS shards --labels folder --workers 4
     """
-    report = tf_audio_gan.prepare_sounds(
-        sounds, out, sample_rate=sample_rate, channels=channels, labels=labels, workers=workers
-    )
+    with words_aside(json):
+        report = tf_audio_gan.prepare_sounds(
+            sounds, out, sample_rate=sample_rate, channels=channels, labels=labels, workers=workers
+        )
+    if json:
+        return say_json(out=out, **report)
     print(f"{out}: {report['clips']} clips, {report['seconds']:.0f} s at {sample_rate} Hz, {report['shards']} shards")
     say_skipped(report["skipped"], out / "index.json")
 
@@ -92,6 +96,7 @@ def train(
         bool | None,
         typer.Option("--augment/--no-augment", help="Change examples a little; default: to fine-tune on few sounds."),
     ] = None,
+    json: Json = False,
 ):
     """Train on a folder of sounds. Ctrl-C saves; the same command goes on.
 
@@ -122,17 +127,26 @@ def train(
         "devices": devices,
         "augment": augment,
     }
-    result = tf_audio_gan.train(source, sounds, run_dir, **options)
+    with words_aside(json):
+        result = tf_audio_gan.train(source, sounds, run_dir, **options)
+    if json:
+        facts = {"ended": result.ended, "step": result.step, "preset": result.preset, "sounds": run_dir / "generated"}
+        say_json(**facts, picture=result.contact_sheet, log=run_dir / "log.csv", skipped=result.skipped)
+    else:
+        _say_trained(result, run_dir)
+    if result.ended.startswith("diverged"):
+        sys.exit(f"{result.ended}; the preset is of the last healthy checkpoint, at step {result.step}")
+    if result.ended == "interrupted":
+        sys.exit(130)
+
+
+def _say_trained(result, run_dir):
     print(f"{result.ended} at step {result.step}")
     say_skipped(result.skipped, run_dir / "skipped.txt")
     print(f"preset:   {result.preset}\nsounds:   {run_dir / 'generated'}\npicture:  {result.contact_sheet}")
     print(f"curves:   tensorboard --logdir {quoted(run_dir / 'logs')}")
     use = _USES[result.model.task]
     print(f"more:     tf-audio-gan {use.replace('PRESET', quoted(result.preset))} --out more")
-    if result.ended.startswith("diverged"):
-        sys.exit(f"{result.ended}; the preset is of the last healthy checkpoint, at step {result.step}")
-    if result.ended == "interrupted":
-        sys.exit(130)
 
 
 app.command()(generating.generate)
@@ -150,6 +164,7 @@ def export(
         "saved_model"
     ),
     float16: Annotated[bool, typer.Option("--float16", help="LiteRT: weights of half the size.")] = False,
+    json: Json = False,
 ):
     """Write a SavedModel for TensorFlow Serving, or one file for LiteRT or ONNX runtimes.
 
@@ -158,7 +173,10 @@ def export(
     tf-audio-gan export multiband_melgan_speech voice.tflite --format litert --float16
     """
     load_keras()
-    made = tf_audio_gan.export(preset, out, version=version, format=format, float16=float16)
+    with words_aside(json), working("writing, reading again and comparing"):
+        made = tf_audio_gan.export(preset, out, version=version, format=format, float16=float16)
+    if json:
+        return say_json(path=made, format=format)
     print(made if format != "saved_model" else f"{made}\nserve it: tf-audio-gan serve {quoted(out)}")
 
 

@@ -1,5 +1,7 @@
-"""What the commands share: the preset argument, loading Keras quietly, words about skipped files."""
+"""What the commands share: the preset argument, loading Keras quietly, what is said to people and to programs."""
 
+import contextlib
+import json
 import os
 import shlex
 import sys
@@ -8,13 +10,15 @@ from typing import Annotated
 import typer
 
 Preset = Annotated[str, typer.Argument(metavar="PRESET", help="A preset's folder, or its name in the zoo.")]
+Json = Annotated[bool, typer.Option("--json", help="For programs: print one JSON object instead of words.")]
 SHOWN_SKIPPED = 10
 
 
 def load_keras(tensorflow_for=None):
     """Imports Keras; refuses another backend than TensorFlow where `tensorflow_for` names what needs that."""
     if "keras" not in sys.modules:
-        _import_quietly()
+        with working("loading TensorFlow"):
+            _import_quietly()
     if tensorflow_for:
         from tf_audio_gan import backend
 
@@ -36,6 +40,31 @@ def _import_quietly():
         os.dup2(kept, 2)
         os.close(kept)
         os.close(null)
+
+
+@contextlib.contextmanager
+def working(what):
+    """Says on a terminal that something without a bar goes on."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status(what):
+        yield
+
+
+@contextlib.contextmanager
+def words_aside(as_json):
+    """With `--json`, what a function prints while it works goes to standard error."""
+    with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext():
+        yield
+
+
+def say_json(skipped=(), **facts):
+    """Prints facts as one JSON object; paths are strings, skipped files [{"file", "reason"}]."""
+    facts["skipped"] = [{"file": str(path), "reason": str(reason)} for path, reason in skipped]
+    print(json.dumps(facts, indent=1, default=str, ensure_ascii=False))
 
 
 def quoted(path):

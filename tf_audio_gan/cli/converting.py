@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 import tf_audio_gan
-from tf_audio_gan.cli.common import load_keras, quoted
+from tf_audio_gan.cli.common import Json, load_keras, quoted, say_json, words_aside, working
 
 
 def convert(
@@ -27,6 +27,7 @@ def convert(
     generator_only: Annotated[
         bool, typer.Option("--generator-only", help="kan-bayashi: leave the discriminator out.")
     ] = False,
+    json: Json = False,
 ):
     """Make a preset of another project's checkpoint. Nothing in the file is run; PyTorch is not needed.
 
@@ -42,9 +43,13 @@ def convert(
     from tf_audio_gan.convert.checkpoint import TERMS
 
     options = {"config": config, "stats": stats, "discriminator": discriminator, "generator_only": generator_only}
-    made = tf_audio_gan.convert_checkpoint(project, file, out, **options)
-    size = made.model.served_network().count_params()
-    print(f"{out}: {type(made.model).__name__}, {size:,} parameters, {made.model.sample_rate} Hz")
+    with words_aside(json), working(f"converting {file}"):
+        made = tf_audio_gan.convert_checkpoint(project, file, out, **options)
+    size, model = made.model.served_network().count_params(), type(made.model).__name__
+    if json:
+        facts = {"preset": out, "model": model, "parameters": size, "sample_rate": made.model.sample_rate}
+        return say_json(**facts, discriminator=bool(made.discriminator), terms=TERMS)
+    print(f"{out}: {model}, {size:,} parameters, {made.model.sample_rate} Hz")
     print(
         "with its discriminator" if made.discriminator else "without a discriminator: training on begins with a new one"
     )

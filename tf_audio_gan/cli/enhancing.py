@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 import tf_audio_gan
-from tf_audio_gan.cli.common import Preset, load_keras, say_skipped
+from tf_audio_gan.cli.common import Json, Preset, load_keras, say_json, say_skipped, words_aside
 
 
 def enhance(
@@ -18,6 +18,7 @@ def enhance(
     zeros: Annotated[bool, typer.Option("--zeros", help="Latents of 0 instead of a seed's.")] = False,
     sample_rate: Annotated[int | None, typer.Option(help="Of the WAV files, Hz; default: the recordings' own.")] = None,
     float32: Annotated[bool, typer.Option("--float", help="Write 32-bit floats, which do not clip.")] = False,
+    json: Json = False,
 ):
     """Take the noise out of recordings of speech.
 
@@ -27,7 +28,10 @@ def enhance(
     """
     load_keras()
     options = {"seed": seed, "zeros": zeros, "blend": blend, "sample_rate": sample_rate, "float32": float32}
-    made = tf_audio_gan.enhance(preset, source, out, **options)
+    with words_aside(json):
+        made = tf_audio_gan.enhance(preset, source, out, **options)
+    if json:
+        return say_json(**vars(made) | {"clipped": {str(path): n for path, n in made.clipped.items()}})
     print(f"{len(made.files)} files, {made.seconds:.1f} s of audio in {out}")
     for path, samples in made.clipped.items():
         print(f"clipped {samples} samples beyond full scale in {path}: lower the recording, or write --float")

@@ -1,12 +1,13 @@
 """`tf-audio-gan generate`: sounds of seeds, of latents, like a recording; notes of pitches; a song of a MIDI file."""
 
+import contextlib
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 import tf_audio_gan
-from tf_audio_gan.cli.common import Preset, load_keras
+from tf_audio_gan.cli.common import Json, Preset, load_keras, say_json, words_aside, working
 
 _SONG = "With --midi"
 
@@ -45,6 +46,7 @@ def generate(
     gain: Annotated[
         float | None, typer.Option(help="Peak of the file in dB. Default: -6.", rich_help_panel=_SONG)
     ] = None,
+    json: Json = False,
 ):
     """Make sounds from a preset.
 
@@ -70,21 +72,28 @@ def generate(
             "--like": like,
         }
         _refuse(others | {"--mix": mix, "--pitch": pitch}, "not for songs (--midi)")
-        return _play(preset, midi, out, {"seed": seed} | song)
+        return _play(preset, midi, out, {"seed": seed} | song, json)
     _refuse(song, "for songs alone (--midi song.mid)")
     if label is not None and mix is not None:
         raise ValueError(f"give one of --label and --mix. Received: --label {label} --mix {mix}")
     pitches = None if pitch is None else _pitches(pitch)
     options = {"n": (1 if pitches and len(pitches) > 1 else 16) if n is None else n, "seed": seed, "pitch": pitches}
     options |= {"interpolate": interpolate, "latents": latents, "like": like, "progress": None}
-    made = tf_audio_gan.generate(preset, out, **options, labels=_shares(mix) if mix is not None else label)
+    options |= {"labels": _shares(mix) if mix is not None else label}
+    with words_aside(json), working("making sounds") if like is None else contextlib.nullcontext():
+        made = tf_audio_gan.generate(preset, out, **options)
+    if json:
+        return say_json(files=made.files, names=made.names, picture=made.picture)
     if like is not None:
         print(f"nearest to {like}: {', '.join(made.names[:4])}")
     print(f"{len(made.files)} sounds in {out}, picture: {made.picture}")
 
 
-def _play(preset, midi, out, options):
-    played = tf_audio_gan.render_midi(preset, midi, out, **options, progress=None)
+def _play(preset, midi, out, options, json):
+    with words_aside(json):
+        played = tf_audio_gan.render_midi(preset, midi, out, **options, progress=None)
+    if json:
+        return say_json(**vars(played))
     print(f"{played.path}: {played.seconds:.1f} s, {played.notes} notes of {len(played.parts)} parts")
     for number, what in (
         (played.folded, "notes moved by octaves into the model's range"),

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 import tf_audio_gan
-from tf_audio_gan.cli.common import Preset, load_keras, say_skipped
+from tf_audio_gan.cli.common import Json, Preset, load_keras, say_json, say_skipped, words_aside
 
 
 def vocode(
@@ -19,6 +19,7 @@ def vocode(
     seed: Annotated[int, typer.Option(help="Of the noise, for Parallel WaveGAN.")] = 0,
     chunk_frames: Annotated[int, typer.Option(min=1, help="Mel frames at a time; memory grows with it.")] = 256,
     precision: Annotated[str, typer.Option(help="float32, or bfloat16 for the network's arithmetic.")] = "float32",
+    json: Json = False,
 ):
     """Turn recordings, or mel spectrograms of your own, into audio by a vocoder.
 
@@ -28,7 +29,10 @@ def vocode(
     """
     load_keras()
     options = {"settings": settings, "seed": seed, "chunk_frames": chunk_frames, "precision": precision}
-    made = tf_audio_gan.vocode(preset, source, out, **options)
+    with words_aside(json):
+        made = tf_audio_gan.vocode(preset, source, out, **options)
+    if json:
+        return say_json(**vars(made))
     print(f"{len(made.files)} files, {made.seconds:.1f} s of audio in {out}")
     if made.clipped:
         print(f"clipped {made.clipped} samples beyond full scale")

@@ -2,7 +2,6 @@
 
 import math
 import os
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -108,13 +107,13 @@ def scan(root, files, open_sound, channels, progress=None):
 
 
 def bar(items, total, description, progress=None):
-    """Iterates with a rich progress bar on standard error; `progress=None` shows it on a terminal only."""
-    if progress is None:
-        progress = sys.stderr.isatty()
-    if not progress:
+    """Iterates with a rich progress bar on standard error: None on a terminal, True in a notebook too."""
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    if not (progress in (True, None) and (console.is_terminal or (progress and console.is_jupyter))):
         yield from items
         return
-    from rich.console import Console
     from rich.progress import track
 
-    yield from track(items, description, total=total, console=Console(stderr=True))
+    yield from track(items, description, total=total, console=console)
