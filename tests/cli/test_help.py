@@ -71,7 +71,7 @@ def on_a_terminal(*words, **environment):
 
 
 def test_colours_and_bars_are_for_terminals(command, tmp_path):
-    soundfile.write(tmp_path / "one.wav", np.zeros(800), 8000)
+    soundfile.write(tmp_path / "one.wav", np.sin(np.arange(800.0)), 8000)
     assert COLOUR.search(on_a_terminal("--help")) and not COLOUR.search(on_a_terminal("--help", NO_COLOR="1"))
     seen = on_a_terminal("prepare", tmp_path, tmp_path / "a", "--sample-rate", 8000, "--workers", 1)
     assert COLOUR.search(seen) and f"Reading {tmp_path}" in seen and "100%" in seen and "1 clips" in seen

@@ -8,7 +8,7 @@ import pytest
 from tests.backends import run_torch
 from tests.models import one_step
 from tests.models.contract import run_backends_test, run_gan_test, values
-from tf_audio_gan import GANSynth
+from tf_audio_gan import GANSynth, callbacks
 from tf_audio_gan.backend import Draws
 from tf_audio_gan.callbacks import Progress
 from tf_audio_gan.models.gansynth.networks import Discriminator, Generator, pooled, upscaled
@@ -361,7 +361,8 @@ def test_wrong_batches_are_named(batch):
         model.adapt(batch[0][:, :100])
 
 
-def test_the_bar_shows_the_stage():
+def test_the_bar_shows_the_stage(monkeypatch, capsys):
+    monkeypatch.setenv("FORCE_COLOR", "1")  # rich: as on a terminal
     model, bar = GANSynth(**SMALL), Progress(steps=100, start=10)
     bar.set_model(model)
     bar.on_train_begin()
@@ -378,3 +379,13 @@ def test_the_bar_shows_the_stage():
         "g/adversarial 2  stage/blocks 2  stage/share 0.25  stage/thousand_images 12.5"
     )
     assert bar.bar.tasks[0].completed == 11
+    monkeypatch.delenv("FORCE_COLOR")
+    monkeypatch.setattr(callbacks, "_LINE_SECONDS", 0)
+    line = Progress(steps=100, start=10)
+    line.set_model(model)
+    line.on_train_begin()
+    capsys.readouterr()
+    line.on_train_batch_end(0, logs)
+    line.close()
+    shown = "g/adversarial 2  stage/blocks 2  stage/share 0.25  stage/thousand_images 12.5"
+    assert capsys.readouterr().out == f"step 11 of 100  {shown}\n"
