@@ -13,7 +13,7 @@ import pytest
 import soundfile
 
 pytestmark = pytest.mark.browser
-ZOO = ("wavegan_drums", "wavegan_digits", "multiband_melgan_speech", "segan_plus_light_tf")
+ZOO = ("wavegan_drums", "wavegan_digits", "multiband_melgan_speech", "segan_speech")
 NOTES = {
     "sample_rate": 8000, "length": 2048, "frames": 32, "bins": 128, "blocks": 4, "latent_dim": 8, "filters": 64,
     "max_filters": 16, "batch_size": 4, "stable_images": 4, "fade_images": 4, "progressive": False,

@@ -40,7 +40,7 @@ def test_the_zoo_s_makers_of_sounds_are_there_without_its_judges_the_drums_first
     weights = {name for name in hub.list_presets() if (hub.ZOO / name / "generator.weights.h5").is_file()}
     assert everything == weights and {"gansynth_notes", "wavegan_drums"} <= everything < set(hub.list_presets())
     assert "gansynth_notes" in found.names("notes")
-    assert found.names("pads")[0] == "wavegan_drums" and found.names("enhancement")[0] == "segan_plus_light_tf"
+    assert found.names("pads")[0] == "wavegan_drums" and found.names("enhancement")[0] == "segan_speech"
 
 
 def test_a_preset_is_loaded_once_when_it_is_asked_for_and_the_latest_are_kept(folders, monkeypatch):

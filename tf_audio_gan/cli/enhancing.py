@@ -22,7 +22,7 @@ def enhance(
 ):
     """Take the noise out of recordings of speech.
 
-    tf-audio-gan enhance segan_plus_light_tf in.wav --out enhanced --blend 0.3
+    tf-audio-gan enhance segan_speech in.wav --out enhanced --blend 0.3
 
     tf-audio-gan enhance runs/clean/preset RECORDINGS --out enhanced --float
     """

@@ -56,7 +56,7 @@ def evaluate(
 
     tf-audio-gan evaluate wavegan_digits DIGITS --labels folder --judge judge_digits
 
-    tf-audio-gan evaluate segan_plus_light_tf SPEECH --noise NOISE --blend 0.3 --json
+    tf-audio-gan evaluate segan_speech SPEECH --noise NOISE --blend 0.3 --json
     """
     load_keras()
     from tf_audio_gan import evaluation

@@ -18,7 +18,7 @@ _NONE = """<div class="result"><h3>No preset for this is here</h3>
 _LACKING = {
     "pads": ("One that makes sounds is in the zoo:", "wavegan_drums"),
     "vocoding": ("A vocoder is in the zoo:", "multiband_melgan_speech"),
-    "enhancement": ("A denoiser is in the zoo:", "segan_plus_light_tf"),
+    "enhancement": ("A denoiser is in the zoo:", "segan_speech"),
 }
 
 

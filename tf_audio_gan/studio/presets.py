@@ -95,7 +95,7 @@ def _of_the_zoo():
 
 def _featured(name):
     """Whether a preset is the one of its kind that a page begins with."""
-    return name in ("wavegan_drums", "segan_plus_light_tf")
+    return name in ("wavegan_drums", "segan_speech")
 
 
 def _known(handle):

@@ -24,7 +24,7 @@ RECIPES = {
         "train": {**_LIGHT_TRAIN},
     },
     # That baseline with distances of complex spectrograms for half of the weight.
-    "segan_plus_light_tf": {
+    "segan_speech": {
         "model": {**_LIGHT, "adversarial": 0.0, "wave_l1": 50.0, "stft_l1": 25.0},
         "data": {**_LIGHT_DATA},
         "train": {**_LIGHT_TRAIN},
