@@ -173,36 +173,36 @@ def one_model(name, threads, options):
     if torch and torch("info")["parameters"] != facts["parameters"]:
         raise RuntimeError(f"PyTorch's network has other parameters: {torch('info')['parameters']:,}")
     for seconds in options.seconds:
-        inference(name, seconds, ours, torch, options.budget)
-    latency(facts, ours, options.budget)
+        inference(name, seconds, ours, torch, options)
+    latency(facts, ours, options)
     if name in BATCH and not options.quick:
         training(name, ours, torch, options.budget)
     for process in filter(None, (ours, torch)):
         process.close()
 
 
-def inference(name, seconds, ours, torch, budget):
+def inference(name, seconds, ours, torch, options):
     jobs = {}
-    for precision in ("float32", "bfloat16"):
+    for precision in options.precisions:
         jobs["gemm", precision] = lambda p=precision: ours("gemm", p)
         jobs["ours", precision] = lambda p=precision: ours("vocode", seconds, p)
     if torch:
         jobs["torch", "float32"] = lambda: torch("vocode", seconds, "float32")
-    times = in_turns(jobs, budget)
-    for precision in ("float32", "bfloat16"):
+    times = in_turns(jobs, options.budget)
+    for precision in options.precisions:
         taken, peak = times["ours", precision], 2 * SIZE**3 / times["gemm", precision] / 1e9
         line = f"  {seconds:3d} s {precision:8s} {seconds / taken:6.1f} x real time"
         if name in GFLOP:
             line += f", {GFLOP[name] * seconds / taken / peak:4.0%} of the GEMM peak ({peak:4.0f} GFLOP/s)"
-        if precision == "bfloat16":
+        if precision == "bfloat16" and "float32" in options.precisions:
             line += f", {times['ours', 'float32'] / taken:.2f} x float32"
-        elif torch:
+        elif torch and precision == "float32":
             line += f", {times['torch', 'float32'] / taken:.2f} x PyTorch eager"
         print(line, flush=True)
 
 
-def latency(facts, ours, budget):
-    times = in_turns({p: lambda p=p: ours("first", p) for p in ("float32", "bfloat16")}, budget)
+def latency(facts, ours, options):
+    times = in_turns({p: lambda p=p: ours("first", p) for p in options.precisions}, options.budget)
     waits = f"{facts['frames']} frames, {facts['latency'] * 1e3:.0f} ms of audio"
     both = ", ".join(f"{t * 1e3:.0f} ms in {p}" for p, t in times.items())
     print(f"  stream, chunks of 8 frames: the first leaves when {waits}, have come, and {both} later", flush=True)
@@ -223,6 +223,8 @@ def main():
     parser.add_argument("models", nargs="*", default=list(GFLOP), help=f"{', '.join(GFLOP)}, or presets")
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2], help="cores")
     parser.add_argument("--seconds", type=int, nargs="+", default=[1, 10, 60], help="of audio")
+    both = ["float32", "bfloat16"]
+    parser.add_argument("--precisions", nargs="+", choices=both, default=both, help="of the layers")
     parser.add_argument("--budget", type=float, default=20, help="seconds of measuring for each line, about")
     parser.add_argument("--quick", action="store_true", help="1 s of audio, all cores, no training")
     parser.add_argument("--cpu", action="store_true", help="processor time instead of the wall's")

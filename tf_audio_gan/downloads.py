@@ -55,7 +55,7 @@ def folder(url, files, target):
     with tempfile.TemporaryDirectory(prefix="tmp-", dir=target.parent) as parent:
         new = Path(parent) / target.name
         new.mkdir()
-        with _bar(target.name, sum(facts["bytes"] for facts in files.values())) as told:
+        with _bar(url.rsplit("/", 1)[-1], sum(facts["bytes"] for facts in files.values())) as told:
             for name, facts in files.items():
                 (new / name).parent.mkdir(parents=True, exist_ok=True)
                 file(f"{url}/{urllib.request.pathname2url(name)}", new / name, facts["bytes"], facts["sha256"], told)

@@ -6,6 +6,24 @@ RECIPES = {
         "model": {"name": "parallel_wavegan"},
         "train": {"batch_size": 6, "steps": 400_000},
     },
+    # Ten blocks of half the width for a CPU, of the authors' of MelGAN mel settings, with a mel loss.
+    "parallel_wavegan_speech": {
+        "model": {
+            "name": "parallel_wavegan",
+            "front_end": "melgan",
+            "segment_length": 8192,
+            "blocks": 10,
+            "stacks": 1,
+            "residual_channels": 32,
+            "gate_channels": 64,
+            "skip_channels": 32,
+            "d_channels": 32,
+            "mel_l1": 10.0,
+            "gain": [0.285, 0.95],
+        },
+        "data": {"normalize": "peak"},
+        "train": {"batch_size": 4, "steps": 400_000, "learning_rate": 1e-3},
+    },
 }
 
 # On LJSpeech, by the names of the zoo's architectures, whose cards say how to get it.
