@@ -34,7 +34,7 @@ def prepare(recipe, run_dir, start, augment):
         recipe.data = {key: value for key, value in recipe.data.items() if key not in KEYS}
     elif augment:
         recipe.data = {**FINE_TUNING, **recipe.data}
-    before = run_folder.data_options(run_dir)
+    before = run_folder.options(run_dir, "data")
     if augment is None and before and not recipe.data.keys() & KEYS:
         recipe.data |= {key: before[key] for key in KEYS if key in before}
     asks = augment is None and before is None and start is not None and not recipe.data.keys() & KEYS

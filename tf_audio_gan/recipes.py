@@ -33,6 +33,8 @@ class TrainOptions:
             any of them.
         device_share: of a GPU's free memory that the sounds may take under PyTorch, 0 to 1; they are on the host with 0
             and where they need more.
+        normalize_mels: of vocoders: measure the mean and scale of the mel bands of the training sounds before the first
+            step, and make them part of the front end, as kan-bayashi does.
     """
 
     batch_size: int = 64
@@ -42,6 +44,7 @@ class TrainOptions:
     learning_rate: float | None = None
     precision: str = "float32"
     device_share: float = SHARE
+    normalize_mels: bool = False
 
     def __post_init__(self):
         for name in ("batch_size", "steps", "log_steps"):
@@ -77,6 +80,10 @@ class Recipe:
         options = {k: v for k, v in self.model.items() if k != "name"}
         with backend.dtype_policy(POLICIES[self.train.precision]):
             return models.model_class(self.model["name"])(**options)
+
+    def default(self, key):
+        """What the model's keyword is: the recipe's, or the default."""
+        return self.model.get(key, _defaults(models.model_class(self.model["name"])).get(key))
 
     def shape(self):
         """{"sample_rate", "length", "channels"} of a model that makes sounds, without building it."""

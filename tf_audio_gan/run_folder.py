@@ -44,10 +44,10 @@ def check(run_dir, recipe, folders):
                 )
 
 
-def data_options(run_dir):
-    """The [data] table that a run was started with; None where there is no run."""
+def options(run_dir, table):
+    """The table of the recipe ("model", "data", "train") that a run was started with; None where there is no run."""
     before = _read(Path(run_dir))
-    return None if before is None else before["recipe"]["data"]
+    return None if before is None else before["recipe"][table]
 
 
 def start(run_dir, recipe, data):
@@ -64,7 +64,7 @@ def start(run_dir, recipe, data):
     if before and before["data"].get("fingerprint") != data.fingerprint:
         print(f"warning: the sounds have changed since {run_dir} was started; the run goes on with the new ones")
     old, new = (before or now)["recipe"]["train"], now["recipe"]["train"]
-    for key in sorted(k for k in new if k != "steps" and old.get(k) != new[k]):
+    for key in sorted(k for k in new if k != "steps" and old.get(k, new[k]) != new[k]):
         print(f"note: [train] {key} was {old.get(key)!r}, from here on it is {new[key]!r}")
     durable.write_text(run_dir / _MARK, json.dumps(now, indent=1) + "\n")
     recipe.write(run_dir / "recipe.toml")

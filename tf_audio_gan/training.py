@@ -9,11 +9,23 @@ from pathlib import Path
 
 import keras
 
-from tf_audio_gan import backend, distribution, durable, fine_tuning, generation, hub, models, run_folder
+from tf_audio_gan import (
+    backend,
+    distribution,
+    durable,
+    fine_tuning,
+    generation,
+    hub,
+    models,
+    preset_folder,
+    run_folder,
+)
 from tf_audio_gan.callbacks import Checkpoints, Log, Progress, Stop, Summaries
 from tf_audio_gan.data.readers import folders, open_sounds
+from tf_audio_gan.data.scan import bar
 from tf_audio_gan.health import Diversity, Health
 from tf_audio_gan.models.gan import from_preset
+from tf_audio_gan.models.vocoder import front_end_of
 from tf_audio_gan.recipes import has_weights, load_recipe
 
 _FAR = 2**62  # epochs are endless; a callback ends training
@@ -106,6 +118,8 @@ def train(
 
 def _train(recipe, sources, run_dir, start, max_minutes, progress, replicas, few):
     opened = _labelled(recipe, sources, progress)
+    if recipe.train.normalize_mels:
+        _normalize_mels(recipe, sources, run_dir, start, progress)
     if replicas.chief:
         run_folder.check(run_dir, recipe, sources.values())
     with replicas.scope():
@@ -137,6 +151,28 @@ def _labelled(recipe, sources, progress):
     data, unused = open_sounds(sources, recipe.data, **recipe.shape(), progress=progress)
     recipe.model["labels"] = list(names or data.label_names)
     return data.with_labels(recipe.model["labels"]), unused
+
+
+def _normalize_mels(recipe, sources, run_dir, start, progress):
+    """Puts the mean and scale of the training sounds' mel bands into the recipe; a run's or a preset's are kept."""
+    kind = models.model_class(recipe.model["name"])
+    if kind.task != "vocoding":
+        raise ValueError(f"[train] normalize_mels is for vocoders. Received: [model] name = {recipe.model['name']!r}")
+    front_end = front_end_of(recipe.default("front_end"))
+    if front_end.mean is not None:
+        return
+    before = (run_folder.options(run_dir, "model") or {}).get("front_end")
+    if before is None and start is not None:
+        before = preset_folder.read_config(hub.resolve(start) / preset_folder.CONFIG)["config"].get("front_end")
+    if isinstance(before, dict) and not set(front_end.differences(before)) - {"mean", "scale"}:
+        recipe.model["front_end"] = before
+        return
+    shape = {"sample_rate": front_end.sample_rate, "length": front_end.sample_rate, "channels": 1}
+    data, _ = open_sounds(sources, recipe.data, **shape, progress=progress)
+    numbers = bar(range(len(data)), len(data), "Measuring mel bands", progress)
+    read = ((data.read(n, 0, data.clips[n].length), data.gain(n)) for n in numbers)
+    measured = front_end.normalised(sound * gain for sound, gain in read if sound is not None)
+    recipe.model["front_end"] = measured.get_config()
 
 
 def _where(precision):

@@ -131,6 +131,33 @@ class MelFrontEnd:
         mel = ops.matmul(magnitude(spectrum, self.epsilon), constant(self._filters()))
         return self._normalise(ops.log(at_least(mel, self.floor)) / _LN[self.log])
 
+    def normalised(self, sounds):
+        """This front end, with the mean and the standard deviation of each band over sounds as `mean` and `scale`.
+
+        As kan-bayashi's compute-statistics: over all frames, so long sounds count for more; a band that never changes
+        gets a scale of 1. Sounds of over a minute are analysed in pieces.
+
+        Args:
+            sounds: iterable of float arrays ``[samples, 1]`` at `sample_rate`.
+
+        Returns:
+            `MelFrontEnd`.
+
+        Raises:
+            ValueError: there are no sounds.
+        """
+        plain = MelFrontEnd(**{**self.get_config(), "mean": None, "scale": None})
+        count, total, squares = 0, np.zeros(self.n_mels), np.zeros(self.n_mels)
+        for sound in sounds:
+            for piece in _pieces(np.asarray(sound, "float32"), 60 * self.sample_rate, self.n_fft):
+                mel = ops.convert_to_numpy(plain(piece[None]))[0].astype("float64")
+                count, total, squares = count + len(mel), total + mel.sum(axis=0), squares + (mel**2).sum(axis=0)
+        if not count:
+            raise ValueError("the mean and scale of mel bands need sounds; there are none")
+        mean = total / count
+        scale = np.sqrt(np.maximum(squares / count - mean**2, 0))
+        return MelFrontEnd(**{**self.get_config(), "mean": mean, "scale": np.where(scale > 1e-6, scale, 1)})
+
     def frames(self, samples):
         """How many frames that many samples make."""
         return frame_count(samples, self.n_fft, self.hop_length, self.padding)
@@ -265,6 +292,13 @@ def _front_end(settings):
     if isinstance(settings, MelFrontEnd):
         return settings
     return MelFrontEnd.from_name(settings) if isinstance(settings, str) else MelFrontEnd.from_config(settings)
+
+
+def _pieces(sound, most, least):
+    """[samples, 1] in pieces of at most so many samples; a short one is padded with zeros."""
+    for start in range(0, max(1, len(sound)), most):
+        piece = sound[start : start + most]
+        yield np.pad(piece, ((0, max(0, least - len(piece))), (0, 0)))
 
 
 def _per_band(name, values, n_mels):

@@ -7,10 +7,10 @@ RECIPES = {
         "data": {"normalize": "peak"},
         "train": {"batch_size": 16, "steps": 2_500_000},
     },
-    # kan-bayashi's v2: a million steps, of which the first 200,000 on spectral losses alone. A GPU.
+    # kan-bayashi's v2: a million steps, of which the first 200,000 on spectral losses alone; mels normalised. A GPU.
     "multiband_melgan": {
         "model": {"name": "multiband_melgan"},
-        "train": {"batch_size": 64, "steps": 1_000_000},
+        "train": {"batch_size": 64, "steps": 1_000_000, "normalize_mels": True},
     },
     # A half-width network for a CPU, of the authors' mel settings, with a mel loss and feature matching.
     "multiband_melgan_speech": {

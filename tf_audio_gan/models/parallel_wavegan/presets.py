@@ -1,10 +1,10 @@
 """Recipes for Parallel WaveGAN: `tf-audio-gan train NAME SPEECH`."""
 
 RECIPES = {
-    # kan-bayashi's v1: 400,000 steps, of which the first 100,000 on spectral losses alone. A GPU.
+    # kan-bayashi's v1: 400,000 steps, of which the first 100,000 on spectral losses alone; mels normalised. A GPU.
     "parallel_wavegan": {
         "model": {"name": "parallel_wavegan"},
-        "train": {"batch_size": 6, "steps": 400_000},
+        "train": {"batch_size": 6, "steps": 400_000, "normalize_mels": True},
     },
     # Ten blocks of half the width for a CPU, of the authors' of MelGAN mel settings, with a mel loss.
     "parallel_wavegan_speech": {
@@ -22,7 +22,7 @@ RECIPES = {
             "gain": [0.285, 0.95],
         },
         "data": {"normalize": "peak"},
-        "train": {"batch_size": 4, "steps": 400_000, "learning_rate": 1e-3},
+        "train": {"batch_size": 4, "steps": 400_000, "learning_rate": 1e-3, "normalize_mels": True},
     },
 }
 
