@@ -2,6 +2,7 @@
 
 import csv
 import errno
+import json
 import shutil
 import signal
 import subprocess
@@ -15,9 +16,11 @@ import pytest
 
 from tests.models.test_vocoder import QUICK_BANDS
 from tf_audio_gan import from_preset, run_folder, train
+from tf_audio_gan.audio.io import read_audio, write_audio
 from tf_audio_gan.audio.synthetic import write_drum_hits
 from tf_audio_gan.callbacks import Checkpoints
 from tf_audio_gan.health import Health
+from tf_audio_gan.models.vocoder import front_end_of
 
 MODEL = {"name": "wavegan", "length": 256, "strides": [4, 4], "dim": 2, "critic_steps": 2, "batch_norm": True}
 TRAIN = {"batch_size": 4, "log_steps": 5, "checkpoint_minutes": 0.0, "learning_rate": 1e-3}
@@ -171,13 +174,27 @@ def test_batch_size_cannot_change_and_the_learning_rate_is_what_the_recipe_says(
 
 
 def test_a_schedule_can_give_way_to_a_constant_rate_in_a_run(sounds, tmp_path, untraced):
-    """Optimizers with a schedule go on with their moments and their step when the recipe names a rate, and back."""
+    """Optimizers with a schedule go on with their moments and their step when the recipe names a rate, and back.
+
+    Bands of mels are measured before the first step, and are what they were when the run goes on with other sounds.
+    """
     model = {"name": "multiband_melgan", **QUICK_BANDS, "discriminator_start": 2}
-    recipe = {"model": model, "train": {"batch_size": 2}}
-    rated = {**recipe, "train": {"batch_size": 2, "learning_rate": 1e-5}}
-    run, steps = tmp_path / "run", []
+    recipe = {"model": model, "train": {"batch_size": 2, "normalize_mels": True}}
+    rated = {**recipe, "train": {**recipe["train"], "learning_rate": 1e-5}}
+    run, steps, sounds = tmp_path / "run", [], shutil.copytree(sounds, tmp_path / "sounds")
     for n, given in enumerate((recipe, rated, recipe), 2):
-        model = train(given, sounds, run, steps=n, progress=False).model
+        result = train(given, sounds, run, steps=n, progress=False)
+        model, settings = result.model, json.loads((result.preset / "audio.json").read_text())["mel"]
+        if n == 2:
+            plain = front_end_of(QUICK_BANDS["front_end"])
+            files = [path for path in sounds.rglob("*.*") if path.stem != "broken"]
+            read = [read_audio(path, plain.sample_rate, 1)[0] for path in files]
+            mels = np.concatenate([keras.ops.convert_to_numpy(plain(sound[None]))[0] for sound in read])
+            np.testing.assert_allclose(settings["mean"], mels.mean(axis=0), atol=1e-4)
+            np.testing.assert_allclose(settings["scale"], mels.std(axis=0), atol=1e-4)
+            first = settings
+            write_audio(sounds / "more.wav", read[0] / 8, plain.sample_rate)
+        assert settings == first and model.front_end.mean.tolist() == first["mean"]
         moments = [float(np.abs(v).max()) for v in model.optimizer.variables if "momentum" in v.path]
         steps.append((int(model.optimizer.iterations), min(moments) > 0, float(model.optimizer.learning_rate)))
     assert steps == [(2, True, np.float32(1e-3)), (3, True, np.float32(1e-5)), (4, True, np.float32(1e-3))]

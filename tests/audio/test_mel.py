@@ -99,6 +99,20 @@ def test_mels_are_float32_under_any_policy(dtype):
     np.testing.assert_array_equal(found, array(front_end(ops.cast(half, "float32"))))
 
 
+def test_mean_and_scale_are_those_of_all_frames():
+    plain = MelFrontEnd.from_name("kan_bayashi")
+    sounds = [voice(9000)[:, None], 0.1 * voice(5000)[:, None], np.zeros((300, 1), "float32")]
+    mels = [kan_bayashi(sound[:, 0]) for sound in (*sounds[:2], np.zeros((1024, 1)))]
+    found = plain.normalised(iter(sounds))
+    np.testing.assert_allclose(found.mean, np.concatenate(mels).mean(axis=0), atol=1e-5)
+    np.testing.assert_allclose(found.scale, np.concatenate(mels).std(axis=0), atol=1e-5)
+    assert set(found.differences(plain)) == {"mean", "scale"}
+    assert found.normalised(sounds).get_config() == found.get_config(), "what it normalised before does not count"
+    assert (plain.normalised([np.zeros((3000, 1))]).scale == 1).all()
+    with pytest.raises(ValueError, match="mean and scale of mel bands need sounds"):
+        plain.normalised([])
+
+
 def test_config_is_plain_json_and_makes_the_same_front_end():
     front_end = MelFrontEnd.from_name("kan_bayashi_24k", mean=[0.1] * 80, scale=np.full(80, 0.3))
     again = MelFrontEnd.from_config(json.loads(json.dumps(front_end.get_config())))
