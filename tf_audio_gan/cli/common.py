@@ -64,7 +64,7 @@ def words_aside(as_json):
 def say_json(skipped=(), **facts):
     """Prints facts as one JSON object; paths are strings, skipped files [{"file", "reason"}]."""
     facts["skipped"] = [{"file": str(path), "reason": str(reason)} for path, reason in skipped]
-    print(json.dumps(facts, indent=1, default=str, ensure_ascii=False))
+    print(json.dumps(facts, indent=1, default=str))
 
 
 def quoted(path):

@@ -6,7 +6,7 @@ RECIPES = {
         "model": {"name": "parallel_wavegan"},
         "train": {"batch_size": 6, "steps": 400_000, "normalize_mels": True},
     },
-    # Ten blocks of half the width for a CPU, of the authors' of MelGAN mel settings, with a mel loss.
+    # Ten blocks of half the width for a CPU, on mels with the settings of MelGAN's authors, with a mel loss.
     "parallel_wavegan_speech": {
         "model": {
             "name": "parallel_wavegan",
