@@ -198,20 +198,21 @@ def test_python_runs_as_it_stands(page, place, stand_ins, two_devices, monkeypat
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("card", CARDS)
+@pytest.mark.parametrize("card", [card for card, path in CARDS.items() if "```python" in path.read_text("utf-8")])
 def test_python_of_cards_runs(card, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     index = json.loads((ROOT / "zoo" / "index.json").read_text(encoding="utf-8"))["presets"]
     length = index[Path(card).parent.name]["length"]
     audio = np.zeros((2, length, 1) if "judge" in card else (length, 1), "float32")
     space = {"noisy": audio[:, 0], "mel": np.zeros((20, 80), "float32"), "audio": audio, "tf_audio_gan": tf_audio_gan}
-    for name in ("train_judge", "extract_sounds", "extract_nsynth"):  # hours, and downloads
-        monkeypatch.setattr(tf_audio_gan, name, mock.create_autospec(getattr(tf_audio_gan, name)))
+    slow = [mock.create_autospec(getattr(tf_audio_gan, n)) for n in ("train_judge", "extract_sounds", "extract_nsynth")]
+    for stand_in in slow:  # hours, and downloads
+        monkeypatch.setattr(tf_audio_gan, stand_in.__name__, stand_in)
     for _, language, text in blocks({card: CARDS[card]}):
         if language == "python":
             exec(text, space)
     made = [name for name in space if name not in ("noisy", "mel", "audio", "tf_audio_gan", "__builtins__")]
-    assert made or "judge" in card, f"{card}: its Python makes nothing"
+    assert made or any(stand_in.called for stand_in in slow), f"{card}: its Python makes nothing"
 
 
 # Commands
