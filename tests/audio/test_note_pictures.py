@@ -183,9 +183,25 @@ def test_sums_lose_no_bits(rng):
     assert np.abs((array(phase_of(steps)) - exact + 1) % 2 - 1).max() < 1e-6
 
 
+def test_griffin_lim_takes_noise_out_of_the_phase_and_leaves_what_fits(rng):
+    small = {"sample_rate": 8000, "length": 8000, "frames": 64, "bins": 256}
+    sound = note(437.0, 0, 8000, 8000)[None, :, None].astype("float32")
+    picture, apart = array(NotePictures("if", **small).of(sound)), {}
+    noisy = picture + rng.normal(size=picture.shape) * np.array([0, 0.1])
+    for n in (0, 4, 16):
+        pictures = NotePictures("if", **small, griffin_lim=n)
+        found = np.exp(array(pictures.of(pictures.audio(noisy.astype("float32"))))[0, :-4, :, 0])
+        wanted = np.exp(noisy[0, :-4, :, 0])
+        apart[n] = np.linalg.norm(found - wanted) / np.linalg.norm(wanted)
+        same = array(pictures.audio(picture))[0, :7000]
+        assert np.abs(same - sound[0, :7000]).max() < 1e-3
+    assert apart[0] > 2 * apart[4] and apart[4] > apart[16], apart
+
+
 @pytest.mark.parametrize(
     "options, message",
     [
+        ({"griffin_lim": -1}, "griffin_lim must be a whole number of iterations from 0. Received: -1"),
         ({"kind": "mel"}, "one of phase, if, if_mel. Received: representation='mel'"),
         ({"bins": 1000}, "power of two from 2. Received: bins=1000"),
         ({"mel_variant": "htk"}, "one of magenta, true. Received: 'htk'"),

@@ -11,7 +11,7 @@ from keras import ops
 
 from tf_audio_gan.audio.gansynth_mel import MEL_VARIANTS, mel_matrices
 from tf_audio_gan.audio.instantaneous_frequency import instantaneous_frequency, phase_of, wrapped
-from tf_audio_gan.audio.spectral import istft, magnitude, stft
+from tf_audio_gan.audio.spectral import griffin_lim, istft, magnitude, stft
 from tf_audio_gan.device import at_least, constant
 
 FLOOR = 1e-6  # added to magnitudes, and to powers of mel bands
@@ -33,6 +33,8 @@ class NotePictures:
         bins: of a picture, a power of two: the FFT has 2 x bins samples, frames are bins / 2 apart.
         discard_dc: drop the lowest bin, as Magenta's code does; False: the highest.
         mel_variant: "magenta", the matrix of its released networks, or "true".
+        griffin_lim: on the way back, how often phases are made to fit the magnitudes (Griffin and Lim 1984), beginning
+            with the picture's, whose errors add up from frame to frame. 0, as the paper: they are taken as they are.
 
     Attributes:
         n_fft: FFT and window length in samples.
@@ -44,7 +46,9 @@ class NotePictures:
     """
 
     def __init__(self, kind="if_mel", *, sample_rate=16000, length=64000, frames=128, bins=1024, discard_dc=True,
-                 mel_variant="magenta"):  # fmt: skip
+                 mel_variant="magenta", griffin_lim=0):  # fmt: skip
+        if not isinstance(griffin_lim, int) or griffin_lim < 0:
+            raise ValueError(f"griffin_lim must be a whole number of iterations from 0. Received: {griffin_lim!r}")
         if kind not in KINDS:
             raise ValueError(f"representation must be one of {', '.join(KINDS)}. Received: representation={kind!r}")
         if mel_variant not in MEL_VARIANTS:
@@ -52,6 +56,7 @@ class NotePictures:
         if not isinstance(bins, int) or bins < 2 or bins & (bins - 1):
             raise ValueError(f"bins must be a power of two from 2. Received: bins={bins!r}")
         self.kind, self.sample_rate, self.length, self.discard_dc = kind, sample_rate, length, discard_dc
+        self.griffin_lim = griffin_lim
         self.frames, self.bins, self.n_fft, self.hop_length = frames, bins, 2 * bins, bins // 2
         self.front = self.hop_length * (frames - 1) + self.n_fft - length
         if length < 1 or self.front < 0:
@@ -81,7 +86,13 @@ class NotePictures:
 
     def audio(self, pictures):
         """Pictures [batch, frames, bins, 2] -> sounds float32 [batch, length, 1], by the dual window."""
-        return self._sound(self._spectrum(pictures))[:, self.front : self.front + self.length, None]
+        spectrum = self._spectrum(pictures)
+        if self.griffin_lim:
+            how = {"padding": "none", "synthesis": "dual", "iterations": self.griffin_lim, "start": spectrum}
+            sound = griffin_lim(magnitude(spectrum), self.n_fft, self.hop_length, **how)
+        else:
+            sound = self._sound(spectrum)
+        return sound[:, self.front : self.front + self.length, None]
 
     def inconsistency(self, pictures):
         """How far magnitudes are from those of the sound they make: 0 of a picture that a sound has.

@@ -137,9 +137,10 @@ def magnitude(spectrum, epsilon=0.0, floor=_TINY):
 
 
 def griffin_lim(
-    magnitudes, n_fft, hop_length, win_length=None, padding="centre", iterations=16, synthesis="least_squares"
-):
-    """A sound whose magnitudes are near the given ones (Griffin and Lim 1984), from phase 0.
+    magnitudes, n_fft, hop_length, win_length=None, padding="centre", iterations=16, synthesis="least_squares",
+    start=None,
+):  # fmt: skip
+    """A sound whose magnitudes are near the given ones (Griffin and Lim 1984).
 
     Args:
         magnitudes: float ``[batch, frames, n_fft // 2 + 1]``, not negative.
@@ -149,11 +150,13 @@ def griffin_lim(
         padding: one of `PADDINGS`.
         iterations: how often the phase is taken from the sound that the last phase gave.
         synthesis: one of `SYNTHESES`; "least_squares" is for "centre" and "reflect" (see `istft`).
+        start: (real, imaginary) of these magnitudes, whose phases are the first; None: phases of 0.
 
     Returns:
         float32 ``[batch, samples]``, as many as `istft` gives.
     """
     magnitudes = ops.cast(magnitudes, "float32")
+    start = (magnitudes, ops.zeros_like(magnitudes)) if start is None else tuple(start)
     settings = (n_fft, hop_length, win_length, padding)
 
     def inverse(spectrum):
@@ -164,7 +167,7 @@ def griffin_lim(
         gain = magnitudes / ops.maximum(magnitude((real, imag)), 1e-8)
         return gain * real, gain * imag
 
-    return inverse(ops.fori_loop(0, iterations, iterate, (magnitudes, ops.zeros_like(magnitudes))))
+    return inverse(ops.fori_loop(0, iterations, iterate, start))
 
 
 def _check_lengths(n_fft, hop_length, win_length):

@@ -12,7 +12,7 @@ def pictures_of(representation, **settings):
 
     Args:
         representation: one of `REPRESENTATIONS`.
-        **settings: sample_rate, length, frames, bins, discard_dc, mel_variant, as of `NotePictures`.
+        **settings: sample_rate, length, frames, bins, discard_dc, mel_variant, griffin_lim, as of `NotePictures`.
 
     Raises:
         ValueError: an unknown representation, or settings that it cannot have.
@@ -23,6 +23,8 @@ def pictures_of(representation, **settings):
         )
     if representation != "wave":
         return NotePictures(representation, **settings)
+    if settings.get("griffin_lim"):
+        raise ValueError(f"griffin_lim is for pictures, not waves. Received: griffin_lim={settings['griffin_lim']}")
     return WavePictures(**{name: settings[name] for name in ("sample_rate", "length", "frames", "bins")})
 
 
