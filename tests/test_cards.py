@@ -91,10 +91,7 @@ def test_every_recording_has_a_source_and_a_licence(name):
     assert len(rows) in said or any(a + b == len(rows) for a in said for b in said)
 
 
-AGAIN = pytest.mark.xfail(strict=True, reason="40 of its recordings are of that kind, which its card says: train again")
-
-
-@pytest.mark.parametrize("name", [pytest.param(n, marks=AGAIN) if n == "wavegan_drums" else n for n in NAMES])
+@pytest.mark.parametrize("name", NAMES)
 def test_recordings_whose_terms_rest_on_a_bare_claim_are_left_out(name):
     with open(ZOO / name / "data.csv", newline="") as file:
         names = [Path(row["path"]).name for row in csv.DictReader(file)]
