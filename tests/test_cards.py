@@ -98,5 +98,12 @@ def test_recordings_whose_terms_rest_on_a_bare_claim_are_left_out(name):
     assert not [found for found in names if found.startswith(LEFT_OUT)]
 
 
+def test_the_readme_shows_what_the_card_of_drums_does():
+    readme, card = ((ZOO.parent / path).read_text() for path in ("README.md", "zoo/wavegan_drums/README.md"))
+    table = readme[readme.index("held-out drum recordings") : readme.index("*Mel distance*")]
+    rows = [line for line in table.splitlines() if line.startswith("| ")]
+    assert len(rows) == 8 and set(rows) <= set(card[: card.index("### The recordings it was trained on")].splitlines())
+
+
 def test_the_zoo_stays_small():
     assert sum(path.stat().st_size for path in ZOO.rglob("*") if path.is_file()) < LIMIT
