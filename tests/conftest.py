@@ -5,6 +5,11 @@ import os
 import sys
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Two processes that fill one cache of numba's at once (librosa's, in a new environment) leave an index that names
+    # code of other types: a segmentation fault, then and ever after.
+    cache = os.path.join(os.path.dirname(__file__), "..", ".pytest_cache", "numba", os.environ["PYTEST_XDIST_WORKER"])
+    os.environ.setdefault("NUMBA_CACHE_DIR", os.path.abspath(cache))
 
 import numpy as np
 import pytest

@@ -288,8 +288,9 @@ def test_optimizers_are_the_released_ones():
 def test_recipes_are_the_published_sizes_and_light_ones():
     recipes = {name: tf_audio_gan.load_recipe(name) for name in models.recipes() if name.startswith("segan")}
     published = {"segan", "segan_plus", "segan_vctk", "segan_plus_vctk"}
-    assert set(recipes) == {*published, *(f"segan_plus_light{end}" for end in ("", "_l1", "_tf"))}
-    light = [recipes[f"segan_plus_light{end}"].build_model().loss_weights for end in ("", "_l1", "_tf")]
+    light = ("segan_plus_light", "segan_plus_light_l1", "segan_speech")
+    assert set(recipes) == {*published, *light}
+    light = [recipes[name].build_model().loss_weights for name in light]
     terms = [{k: v for k, v in weights.items() if k.startswith("g/")} for weights in light]
     assert terms == [
         {"g/adversarial": 1.0, "g/wave_l1": 100.0},
