@@ -111,7 +111,7 @@ def bar(items, total, description, progress=None):
     from rich.console import Console
 
     console = Console(stderr=True)
-    if not (progress in (True, None) and (console.is_terminal or (progress and console.is_jupyter))):
+    if progress is False or not (console.is_terminal or (progress and console.is_jupyter)):
         yield from items
         return
     from rich.progress import track
