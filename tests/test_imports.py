@@ -109,6 +109,15 @@ def test_importing_the_package_loads_neither_tensorflow_nor_keras():
     assert run(sys.executable, "-c", code).stdout.strip() == "[]"
 
 
+def test_tensorflow_keeps_its_memory_unless_told_otherwise():
+    code = (
+        "import importlib, os\nname = 'TF_CPU_ALLOCATOR_USE_BFC'\nos.environ.pop(name, None)\nimport tf_audio_gan\n"
+        "by_default = os.environ[name]\nos.environ[name] = 'false'\nimportlib.reload(tf_audio_gan)\n"
+        "print(by_default, os.environ[name])"
+    )
+    assert run(sys.executable, "-c", code).stdout.split() == ["true", "false"]
+
+
 def test_help_loads_no_tensorflow():
     code = (
         "import sys\nfrom tf_audio_gan.cli import main\nsys.argv = ['tf-audio-gan', '--help']\n"

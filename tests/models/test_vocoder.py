@@ -69,6 +69,18 @@ def test_the_discriminator_starts_at_its_step_and_in_a_resumed_run_too(cls, keyw
         np.testing.assert_array_equal(a, b)
 
 
+def test_initial_weights_of_parallel_wavegan_are_chosen_by_name():
+    spreads = {}
+    for init in ("he", "uniform"):
+        model = ParallelWaveGAN(**PWG, init=init)
+        assert model.get_config()["init"] == init
+        spreads[init] = np.std(model.generator.convs["head_0"].layer.kernel)
+    np.testing.assert_allclose(spreads["he"], np.sqrt(2 / 8), rtol=0.3)  # of 8 inputs
+    np.testing.assert_allclose(spreads["uniform"], np.sqrt(1 / 3 / 8), rtol=0.3)
+    with pytest.raises(ValueError, match="one of uniform, normal, he. Received: 'xavier'"):
+        ParallelWaveGAN(**PWG, init="xavier")
+
+
 def test_phases_also_change_within_a_call_of_fit():
     model = ParallelWaveGAN(**QUICK_PWG | {"discriminator_start": 2})
     model.compile()

@@ -26,6 +26,8 @@ class ParallelWaveGAN(Vocoder):
         blocks, stacks, residual_channels, gate_channels, skip_channels, kernel_size, upsample_scales: of the generator
             (`networks.Generator`); the product of the scales is the hop.
         d_layers, d_channels: of the discriminator (`networks.Discriminator`).
+        init: initial weights of the generator: "he", the authors', whose first sounds are some 50 dB too loud and which
+            takes hundreds of steps to unlearn that; with "uniform" small trainings come further. See `initial_weights`.
         objective: "lsgan" or "hinge".
         adversarial: weight of the generator's adversarial term (lambda).
         stft_loss: weight of the multi-resolution STFT loss.
@@ -42,8 +44,8 @@ class ParallelWaveGAN(Vocoder):
     def __init__(
         self, front_end="kan_bayashi", segment_length=25600, context=4, blocks=30, stacks=3, residual_channels=64,
         gate_channels=128, skip_channels=64, kernel_size=3, upsample_scales=(4, 4, 4, 4), d_layers=10, d_channels=64,
-        objective="lsgan", adversarial=4.0, stft_loss=1.0, mel_l1=0.0, mel_l2=0.0, discriminator_start=100_000,
-        gain=(1.0, 1.0), ema=0.999, seed=0, **kwargs,
+        init="he", objective="lsgan", adversarial=4.0, stft_loss=1.0, mel_l1=0.0, mel_l2=0.0,
+        discriminator_start=100_000, gain=(1.0, 1.0), ema=0.999, seed=0, **kwargs,
     ):  # fmt: skip
         given = {k: v for k, v in locals().items() if k not in ("self", "kwargs", "__class__")}
         mels = front_end_of(front_end)
@@ -55,6 +57,7 @@ class ParallelWaveGAN(Vocoder):
             )
         sizes = {"residual_channels": residual_channels, "gate_channels": gate_channels, "skip_channels": skip_channels}
         sizes |= {"blocks": blocks, "stacks": stacks, "kernel_size": kernel_size, "upsample_scales": upsample_scales}
+        sizes |= {"init": init}
         cycle = sum(2**i for i in range(blocks // stacks))
         samples = kernel_size // 2 * cycle * stacks
         self.receptive_frames = math.ceil(samples / mels.hop_length) + 2 * CONTEXT

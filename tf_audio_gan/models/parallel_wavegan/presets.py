@@ -18,11 +18,12 @@ RECIPES = {
             "gate_channels": 64,
             "skip_channels": 32,
             "d_channels": 32,
+            "init": "uniform",
             "mel_l1": 10.0,
             "gain": [0.285, 0.95],
         },
         "data": {"normalize": "peak"},
-        "train": {"batch_size": 4, "steps": 400_000, "learning_rate": 1e-3, "normalize_mels": True},
+        "train": {"batch_size": 2, "steps": 400_000, "learning_rate": 2e-3, "normalize_mels": True},
     },
 }
 
