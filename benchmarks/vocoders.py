@@ -219,7 +219,7 @@ def training(name, ours, torch, budget):
     if torch:
         jobs["torch"] = lambda: torch("train", batch)
     for job in jobs.values():
-        job()  # our first step is compiled for as long as twenty take
+        job()  # our first call compiles, for as long as ten steps take
     times = in_turns(jobs, budget)
     line = f"  training step, batch {batch} of {SEGMENT[name]} samples: {times['ours']:.2f} s"
     print(line + (f", {times['torch'] / times['ours']:.2f} x PyTorch eager" if torch else ""), flush=True)
