@@ -57,6 +57,7 @@ def test_tables_in_tables_are_written_too(tmp_path):
         ('[model]\nname = "wavegan"\ndim = "big"', "dim must be a whole number. Received: 'big'"),
         ('[model]\nname = "wavegan"\n[train]\nbatch_size = true', "batch_size must be a whole number. Received: True"),
         ('[model]\nname = "wavegan"\n[train]\ndevice_share = 2', "device_share must be from 0 to 1. Received: 2"),
+        ('[model]\nname = "wavegan"\n[train]\nkeep_steps = -1', "keep_steps must be 0 or more. Received: -1"),
         ('[model]\nname = "wavegan"\n[train]\nlearning_rate = "fast"', "learning_rate must be a number"),
         ('[model]\nname = ["wavegan"]', "no model called"),
         ('model = "wavegan"', r"model must be a table of keywords, e.g. \[model\]"),

@@ -23,7 +23,7 @@ from tf_audio_gan.health import Health
 from tf_audio_gan.models.vocoder import front_end_of
 
 MODEL = {"name": "wavegan", "length": 256, "strides": [4, 4], "dim": 2, "critic_steps": 2, "batch_norm": True}
-TRAIN = {"batch_size": 4, "log_steps": 5, "checkpoint_minutes": 0.0, "learning_rate": 1e-3}
+TRAIN = {"batch_size": 4, "log_steps": 5, "checkpoint_minutes": 0.0, "learning_rate": 1e-3, "keep_steps": 4}
 RECIPE = {"model": MODEL, "data": {"crop": "random"}, "train": TRAIN}
 
 
@@ -108,7 +108,14 @@ def test_a_resumed_run_equals_an_unbroken_one(unbroken, sounds, tmp_path):
     for steps in (4, 11, 17):
         result = train(RECIPE, sounds, tmp_path / "run", steps=steps, progress=False)
         assert result.step == steps
+        if steps == 4:
+            early = from_preset(result.preset).generate(2)
     assert_same(result.model, unbroken.model)
+    kept = sorted(unbroken.preset.parent.glob("kept/*"))
+    assert [path.name for path in kept] == [f"step_{step:09d}" for step in (4, 8, 12, 16)]
+    assert sorted(path.name for path in tmp_path.glob("run/kept/*")) == [path.name for path in kept]
+    np.testing.assert_array_equal(from_preset(kept[0]).generate(2), early)
+    assert json.loads((kept[1] / "metadata.json").read_text())["steps"] == 8 and (kept[1] / "recipe.toml").is_file()
 
 
 def test_ctrl_c_saves_and_ends_cleanly(sounds, tmp_path):

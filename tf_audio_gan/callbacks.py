@@ -98,6 +98,30 @@ class Checkpoints(keras.callbacks.Callback):
             old.unlink()  # older than needed, or from beyond this step and so found damaged
 
 
+class Keep(keras.callbacks.Callback):
+    """Writes the trained model every so many steps, to stay: GANs do not end with their best.
+
+    Args:
+        folder: gets step_STEP, one folder for each.
+        steps: between two of them; 0: none.
+        write: called with such a folder and the step.
+        health: a `Health`; nothing is written once it has found a problem.
+    """
+
+    def __init__(self, folder, steps, write, health):
+        super().__init__()
+        self.folder, self.steps, self.write, self.health = Path(folder), steps, write, health
+
+    def on_train_begin(self, logs=None):
+        self.step = backend.whole(self.model.optimizer.iterations)
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.step += 1
+        if self.steps and self.step % self.steps == 0 and self.health.check_weights():
+            self.folder.mkdir(exist_ok=True)
+            self.write(self.folder / f"step_{self.step:09d}", self.step)
+
+
 class Stop(keras.callbacks.Callback):
     """Ends training after so many steps in all, after so many minutes, or when asked; `reason` says why.
 

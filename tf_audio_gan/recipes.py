@@ -27,6 +27,8 @@ class TrainOptions:
         steps: generator steps in all.
         log_steps: steps between two lines of the log, whose losses are means over them.
         checkpoint_minutes: minutes between two checkpoints; 0: one with every line of the log.
+        keep_steps: steps between two presets that stay, in `kept/step_STEP` of the run, to choose from by what
+            `evaluate` measures on held-out recordings; 0: none.
         learning_rate: of both optimizers, instead of the objective's published one.
         precision: of the layers' arithmetic: "float32"; "tf32", which rounds the factors of its products on a GPU
             (`backend.float32_arithmetic`); or "bfloat16". Weights, averages, optimizers and losses are float32 with
@@ -41,6 +43,7 @@ class TrainOptions:
     steps: int = 200_000
     log_steps: int = 50
     checkpoint_minutes: float = 5.0
+    keep_steps: int = 0
     learning_rate: float | None = None
     precision: str = "float32"
     device_share: float = SHARE
@@ -54,8 +57,9 @@ class TrainOptions:
             raise ValueError(f"[train] learning_rate must be above 0. Received: {self.learning_rate!r}")
         if self.precision not in POLICIES:
             raise ValueError(f"[train] precision must be one of {', '.join(POLICIES)}. Received: {self.precision!r}")
-        if self.checkpoint_minutes < 0:
-            raise ValueError(f"[train] checkpoint_minutes must be 0 or more. Received: {self.checkpoint_minutes!r}")
+        for name in ("checkpoint_minutes", "keep_steps"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"[train] {name} must be 0 or more. Received: {getattr(self, name)!r}")
         if not 0 <= self.device_share <= 1:
             raise ValueError(f"[train] device_share must be from 0 to 1. Received: {self.device_share!r}")
 

@@ -1,6 +1,7 @@
 """A recipe and a folder of sounds become a trained preset: checkpoints, exact resume, pictures, a clean end."""
 
 import contextlib
+import functools
 import os
 import signal
 import threading
@@ -20,7 +21,7 @@ from tf_audio_gan import (
     preset_folder,
     run_folder,
 )
-from tf_audio_gan.callbacks import Checkpoints, Log, Progress, Stop, Summaries
+from tf_audio_gan.callbacks import Checkpoints, Keep, Log, Progress, Stop, Summaries
 from tf_audio_gan.data.readers import folders, open_sounds
 from tf_audio_gan.data.scan import bar
 from tf_audio_gan.health import Diversity, Health
@@ -215,7 +216,7 @@ def _run(model, data, recipe, run_dir, begin_with, max_minutes, progress, replic
         model.adapt(data, progress)
     stop = Stop(recipe.train.steps, max_minutes, replicas.agree)
     if start < recipe.train.steps:
-        writers = _writers(model, data, recipe.train, run_dir, checkpoints, start) if replicas.chief else []
+        writers = _writers(model, data, recipe, run_dir, checkpoints, start) if replicas.chief else []
         bar = [Progress(recipe.train.steps, start)] if progress else []
         _fit(model, data, recipe.train, start, [health, stop, *writers, *bar], replicas)
     if health.problem:
@@ -232,12 +233,15 @@ def _learning_rates(model):
     return [(optimizer, rate) for optimizer, rate in found if isinstance(rate, float)]  # a schedule is a dict
 
 
-def _writers(model, data, options, run_dir, checkpoints, start):
+def _writers(model, data, recipe, run_dir, checkpoints, start):
     """The callbacks that write. What the log shows is found before it, and the log is written before the checkpoint."""
+    options = recipe.train
+    save = functools.partial(_save, model, data, recipe)
+    keep = Keep(run_dir / "kept", options.keep_steps, save, checkpoints.health)
     log = Log(run_dir / "log.csv", options.batch_size * model.critic_steps, start)
     real = data.batch(0, 16)[0]
     diversity = [Diversity(real)] if model.task == "generation" else []
-    return [*diversity, log, Summaries(run_dir / "logs", real[:8]), checkpoints]
+    return [*diversity, log, Summaries(run_dir / "logs", real[:8]), keep, checkpoints]
 
 
 def _fit(model, data, options, start, callbacks, replicas):
@@ -296,9 +300,13 @@ def _finish(model, data, recipe, run_dir, ended, chief):
     return Training(model, step, ended, preset, sheet, data.skipped)
 
 
-def _publish(model, data, recipe, run_dir, preset, sheet, step):
+def _save(model, data, recipe, preset, step):
     model.save_to_preset(preset, metadata=_metadata(recipe, data, step))
     recipe.write(preset / "recipe.toml")
+
+
+def _publish(model, data, recipe, run_dir, preset, sheet, step):
+    _save(model, data, recipe, preset, step)
     made = _examples(model.in_float32(), data, run_dir / "generated")
     os.replace(made, sheet)
     if data.skipped:

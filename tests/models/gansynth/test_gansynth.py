@@ -38,7 +38,7 @@ def part(batch):
 
 def test_contract(batch, tmp_path):
     """In a fade, where both networks use all of their variables; Magenta's scale makes rounding 15 times as large."""
-    run_gan_test(GANSynth, SMALL | {"consistency": 0.5, "normalizer": "none"}, batch, tmp_path)
+    run_gan_test(GANSynth, SMALL | {"consistency": 0.5, "normalizer": "none", "projection": True}, batch, tmp_path)
 
 
 def test_backends_take_the_same_step(batch, tmp_path):
@@ -68,7 +68,7 @@ def test_backends_take_the_same_step_of_a_fade(batch, tmp_path):
 def linear(w):
     """A discriminator whose logit of a picture in physical units is the product with w, whatever the stage."""
 
-    def call(self, pictures, blocks=None, share=None):
+    def call(self, pictures, blocks=None, share=None, labels=None):
         facts = GANSynth.the_model.generator.facts
         product = keras.ops.multiply(facts.denormalise(pictures), w)
         return [keras.ops.sum(product, (1, 2, 3))], [[keras.ops.zeros((4, 6))]]
@@ -156,6 +156,31 @@ def test_the_discriminator_classifies_real_notes_the_generator_its_own(part, mon
     np.testing.assert_allclose(array(terms["g/adversarial"]), -array(model._judged(made, draws)[0]).mean(), rtol=1e-4)
     for labels in seen:
         np.testing.assert_array_equal(labels, np.eye(4)[[2, 2, 2, 2]])
+
+
+def test_with_projection_the_critic_sees_the_pitches_of_both(part):
+    """Fakes have those of the real notes; a point between two has that one; the generator's own are drawn as ever."""
+    model = GANSynth(**WHOLE | {"projection": True})
+    model.adapt((part[0], np.array([2, 2, 2, 2])))
+    draws, critic = Draws(0, 5), model.discriminator
+    real, (fake, told) = model._real(part[0], draws), model._fake(part[0], draws, part[1])
+    np.testing.assert_array_equal(array(told), part[1])
+
+    def logits(pictures, labels):
+        """The logit without labels, and the row of its pitch times the last map."""
+        (whole,), ((last,),) = critic(model.generator.facts.normalise(pictures), labels=labels)
+        rows = array(critic.project.kernel).T[labels.argmax(1)] * critic.project.scale
+        by_hand = array(critic.score(last))[:, 0] + np.sum(rows * array(last), axis=1)
+        np.testing.assert_allclose(array(whole), by_hand, atol=1e-4)
+        return array(whole)
+
+    terms = model.discriminator_loss(part, draws)
+    np.testing.assert_allclose(array(terms["d/real"]), logits(real, part[1]).mean(), rtol=1e-4)
+    np.testing.assert_allclose(array(terms["d/fake"]), logits(fake, part[1]).mean(), rtol=1e-4)
+    made, drawn = model._fake(part[0], draws)
+    np.testing.assert_array_equal(array(drawn), np.eye(4)[[2, 2, 2, 2]])
+    wanted = -logits(made, array(drawn)).mean()
+    np.testing.assert_allclose(array(model.generator_loss(part, draws)["g/adversarial"]), wanted, rtol=1e-4)
 
 
 def test_pitches_come_as_often_as_in_the_data(part):

@@ -60,6 +60,9 @@ class GANSynth(LatentGAN):
         max_filters: but no more than this.
         labels: MIDI pitches in ascending order, as texts; `train` takes those of the data.
         label_weights: of the pitch's cross-entropy in the discriminator's and the generator's loss.
+        projection: the discriminator sees which pitch a note should have (Miyato and Koyama 2018), beside guessing it.
+            False is the paper's, whose generator need but fool the guess: after little training some pitches are
+            another note.
         gradient_penalty: weight of the penalty.
         drift: weight of the mean square of the discriminator's logits of real notes.
         consistency: weight of how far a picture is from that of its sound, in the generator's last stage; 0: not
@@ -79,7 +82,8 @@ class GANSynth(LatentGAN):
         self, sample_rate=16000, length=64000, representation="if_mel", frames=128, bins=1024, mel_variant="magenta",
         discard_dc=True, normalizer="magenta", blocks=7, latent_dim=256, filters=4096, max_filters=256, labels=PITCHES,
         label_weights=(10.0, 10.0), gradient_penalty=10.0, drift=0.001, consistency=0.0, batch_size=8,
-        stable_images=800_000, fade_images=800_000, progressive=True, ema=0.999, seed=0, griffin_lim=0, **kwargs,
+        stable_images=800_000, fade_images=800_000, progressive=True, ema=0.999, seed=0, griffin_lim=0,
+        projection=False, **kwargs,
     ):  # fmt: skip
         size = {"sample_rate": sample_rate, "length": length, "frames": frames, "bins": bins}
         how = {"mel_variant": mel_variant, "discard_dc": discard_dc, "griffin_lim": griffin_lim}
@@ -98,7 +102,7 @@ class GANSynth(LatentGAN):
         training |= {"labels": labels, "label_weights": list(label_weights)}
         super().__init__(
             make_generator=lambda: Generator(frames, bins, **shared, **g_keywords),
-            make_discriminator=lambda: Discriminator(frames, bins, **shared),
+            make_discriminator=lambda: Discriminator(frames, bins, projection=projection, **shared),
             objective="wgan_gp", conditioning="auxiliary", critic_steps=1, sample_rate=sample_rate,
             loss_weights=weights, **training, **kwargs,
         )  # fmt: skip
@@ -108,7 +112,7 @@ class GANSynth(LatentGAN):
         self.config = {
             **size, "representation": representation, **how, "normalizer": normalizer, "blocks": blocks,
             "latent_dim": latent_dim, "filters": filters, "max_filters": max_filters, "drift": drift,
-            "consistency": consistency, **grows, **training,
+            "consistency": consistency, "projection": projection, **grows, **training,
         }  # fmt: skip
 
     @property
@@ -263,14 +267,17 @@ class GANSynth(LatentGAN):
         share = self.schedule.share(draws.step, start) if fading else None
         return blocks, 2 ** (self.schedule.blocks - blocks), share
 
-    def _fake(self, audio, draws):
-        """(pictures in physical units of the stage's size, their soft labels), as many as there are real examples."""
+    def _fake(self, audio, draws, labels=None):
+        """(pictures in physical units of the stage's size, their soft labels), as many as there are real examples.
+
+        Of `labels`, or of pitches drawn as often as the data has them.
+        """
         blocks, _, share = self._stage(draws)
         n = ops.shape(audio)[0]
-        counts = ops.cumsum(ops.convert_to_tensor(self.generator.facts.counts))
-        drawn = draws.fold("pitch").uniform((n, 1)) * counts[-1]
-        numbers = ops.sum(ops.cast(drawn >= counts[None, :-1], "int32"), axis=1)
-        labels = self._one_hot(numbers)
+        if labels is None:
+            counts = ops.cumsum(ops.convert_to_tensor(self.generator.facts.counts))
+            drawn = draws.fold("pitch").uniform((n, 1)) * counts[-1]
+            labels = self._one_hot(ops.sum(ops.cast(drawn >= counts[None, :-1], "int32"), axis=1))
         latents = draws.fold("latents").normal((n, self.latent_dim))
         made = self.generator(latents, labels, blocks=blocks, share=share, training=True)
         return self.generator.facts.denormalise(made), labels
@@ -281,11 +288,11 @@ class GANSynth(LatentGAN):
         full = pooled(self.seen(audio), factor, tall)
         return full if share is None else share * full + (1 - share) * upscaled(pooled(full, 2, tall), 2, tall)
 
-    def _judged(self, pictures, draws):
+    def _judged(self, pictures, draws, labels=None):
         """What the discriminator, behind its own scaling, says of pictures in physical units: (logits, last maps)."""
         blocks, _, share = self._stage(draws)
         (logits,), (features,) = self.discriminator(
-            self.generator.facts.normalise(pictures), blocks=blocks, share=share
+            self.generator.facts.normalise(pictures), blocks=blocks, share=share, labels=labels
         )
         return logits, features
 
@@ -293,13 +300,20 @@ class GANSynth(LatentGAN):
         """Terms of the discriminator's loss for (audio [batch, length, 1], soft labels [batch, classes]).
 
         The penalty is that of pictures at full size: of one shrunk to 1 / s^2 of its places the slope there is 1 / s.
+        With `projection` fakes have the pitches of the real notes, so that a point between two has one pitch.
         """
         audio, labels = batch
-        real, (fake, _) = ops.stop_gradient(self._real(audio, draws)), self._fake(audio, draws)
+        real = ops.stop_gradient(self._real(audio, draws))
+        fake, drawn = self._fake(audio, draws, labels if self.discriminator.projection else None)
         fake, factor = ops.stop_gradient(fake), self._stage(draws)[1]
-        (real_logits, features), (fake_logits, _) = self._judged(real, draws), self._judged(fake, draws)
+        real_logits, features = self._judged(real, draws, labels)
+        fake_logits, _ = self._judged(fake, draws, drawn)
         alpha = draws.fold("alpha").uniform((ops.shape(audio)[0], 1, 1, 1))
-        slopes, norm = penalty(lambda x: self._judged(x / factor, draws)[0], real * factor, fake * factor, alpha)
+
+        def judge(x):
+            return self._judged(x / factor, draws, labels)[0]
+
+        slopes, norm = penalty(judge, real * factor, fake * factor, alpha)
         guess = self.discriminator.classify(features)
         return {
             "d/adversarial": self.objective.discriminator([real_logits], [fake_logits]),
@@ -311,7 +325,7 @@ class GANSynth(LatentGAN):
     def generator_loss(self, batch, draws):
         """Terms of the generator's loss; of the real audio only the number of examples counts."""
         made, labels = self._fake(batch[0], draws)
-        logits, features = self._judged(made, draws)
+        logits, features = self._judged(made, draws, labels)
         guess = self.discriminator.classify(features)
         terms = {"g/adversarial": self.objective.generator([logits])}
         terms |= {"g/labels": cross_entropy(labels, guess), "g/label_accuracy": accuracy(labels, guess)}

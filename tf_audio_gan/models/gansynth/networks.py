@@ -226,12 +226,15 @@ class Discriminator(_Progressive):
 
     Args:
         frames, bins, blocks, classes, base, most: as the generator's.
+        projection: the labels' product with the last map joins the logit (Miyato and Koyama 2018, equation 3).
         seed: of the initial weights.
     """
 
     _offset = 500
 
-    def __init__(self, frames=128, bins=1024, blocks=7, classes=61, base=4096, most=256, seed=0, **kwargs):
+    def __init__(
+        self, frames=128, bins=1024, blocks=7, classes=61, base=4096, most=256, projection=False, seed=0, **kwargs
+    ):
         super().__init__(seed, bins, **kwargs)
         self.start, self.blocks, self.classes = start_of(frames, bins, blocks), blocks, classes
         self.convs, self.rgb = [], []
@@ -247,22 +250,33 @@ class Discriminator(_Progressive):
             second.build((None, *(self.start if b == 1 else (None, None)), widths[b]))
         self.score = self.add(EqualizedDense, 1, LINEAR, dtype="float32", name="score")
         self.pitch = self.add(EqualizedDense, classes, LINEAR, dtype="float32", name="pitch")
-        for head in (self.score, self.pitch):
+        self.heads = [self.score, self.pitch]
+        if projection:
+            self.project = self.add(EqualizedDense, classes, LINEAR, dtype="float32", name="project")
+            self.heads.append(self.project)
+        for head in self.heads:
             head.build((None, widths[0]))
+        self.projection = projection
         self.built = True
 
     def block_layers(self, blocks):
         """The convolutions of the first blocks, and the heads."""
-        return [*self.convs[: 2 * blocks], self.score, self.pitch]
+        return [*self.convs[: 2 * blocks], *self.heads]
 
-    def call(self, pictures, blocks=None, share=None):
+    def call(self, pictures, blocks=None, share=None, labels=None):
         """Pictures of the stage's size -> ([logits [batch]], [[last map [batch, channels]]]), one scale.
 
         Args:
             pictures: [batch, frames, bins, 2] in [-1, 1], of the size of `blocks`.
             blocks: as the generator's.
             share: as the generator's.
+            labels: soft labels [batch, classes] of the pitches that they should have; read with `projection` alone.
+
+        Raises:
+            ValueError: with `projection`, no labels.
         """
+        if self.projection and labels is None:
+            raise ValueError(f"this discriminator takes labels [batch, {self.classes}] beside its input; received none")
         blocks = blocks or self.blocks
         x = self._seen(pictures, blocks)
         for b in range(blocks, 1, -1):
@@ -271,7 +285,10 @@ class Discriminator(_Progressive):
                 share = share if isinstance(share, float) else ops.cast(share, x.dtype)
                 x = share * x + (1 - share) * self._seen(pooled(pictures, 2, self.tall), b - 1)
         last = self._block(minibatch_stddev(x), 1)
-        return [self.score(last)[:, 0]], [[last]]
+        logits = self.score(last)[:, 0]
+        if self.projection:
+            logits = logits + ops.sum(self.project(last) * ops.cast(labels, "float32"), axis=-1)
+        return [logits], [[last]]
 
     def classify(self, features):
         """Logits [batch, classes] of the pitch, from the feature maps of one scale."""
