@@ -16,14 +16,15 @@ RECIPES = {
         "train": _PUBLISHED,
     },
     # One second at 8 kHz in a picture of 64 x 256, a quarter as wide. With few images the pitch has to be told louder:
-    # it is one number beside 16, not 256, weighs more, and steps are larger. An hour and more on a CPU.
+    # it is one number beside 16, not 256, weighs more, the discriminator sees it, and steps are larger. Two hours on a
+    # CPU.
     "gansynth_notes_cpu": {
         "model": {
             "name": "gansynth", "sample_rate": 8000, "length": 8000, "frames": 64, "bins": 256, "blocks": 6,
-            "latent_dim": 16, "label_weights": [10.0, 30.0], "filters": 512, "max_filters": 64,
-            "stable_images": 4_000, "fade_images": 4_000,
+            "latent_dim": 16, "label_weights": [10.0, 30.0], "projection": True, "griffin_lim": 8, "filters": 512,
+            "max_filters": 64, "stable_images": 4_000, "fade_images": 4_000,
         },
         "data": {"labels": "pitch", "pitches": [48, 72], "normalize": "peak"},
-        "train": {"batch_size": 8, "steps": 6_500, "learning_rate": 2e-3},
+        "train": {"batch_size": 8, "steps": 9_000, "learning_rate": 2e-3},
     },
 }  # fmt: skip
