@@ -250,18 +250,20 @@ class Discriminator(_Progressive):
             second.build((None, *(self.start if b == 1 else (None, None)), widths[b]))
         self.score = self.add(EqualizedDense, 1, LINEAR, dtype="float32", name="score")
         self.pitch = self.add(EqualizedDense, classes, LINEAR, dtype="float32", name="pitch")
-        self.heads = [self.score, self.pitch]
+        self.projection = projection
         if projection:
             self.project = self.add(EqualizedDense, classes, LINEAR, dtype="float32", name="project")
-            self.heads.append(self.project)
-        for head in self.heads:
+        for head in self._heads():
             head.build((None, widths[0]))
-        self.projection = projection
         self.built = True
 
     def block_layers(self, blocks):
         """The convolutions of the first blocks, and the heads."""
-        return [*self.convs[: 2 * blocks], *self.heads]
+        return [*self.convs[: 2 * blocks], *self._heads()]
+
+    def _heads(self):
+        """A method, for an attribute that is a list of layers would be another place in the file of weights."""
+        return [self.score, self.pitch, *([self.project] if self.projection else [])]
 
     def call(self, pictures, blocks=None, share=None, labels=None):
         """Pictures of the stage's size -> ([logits [batch]], [[last map [batch, channels]]]), one scale.
