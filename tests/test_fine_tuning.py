@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from tf_audio_gan import SpecGAN, WaveGAN, fine_tuning, from_preset, load_recipe, train
+from tf_audio_gan import GANSynth, SpecGAN, WaveGAN, fine_tuning, from_preset, load_recipe, train
+from tf_audio_gan.audio.io import write_audio
 from tf_audio_gan.audio.synthetic import write_drum_hits
 from tf_audio_gan.cli.commands import app
 from tf_audio_gan.data.augment import FINE_TUNING
@@ -117,3 +118,25 @@ def test_moments_are_the_presets(sounds, tmp_path):
     model.save_to_preset(tmp_path / "preset")
     tuned = train(tmp_path / "preset", sounds, tmp_path / "run", steps=1, progress=False).model
     np.testing.assert_array_equal(tuned.generator.moments.mean, model.generator.moments.mean)
+
+
+def test_a_grown_gansynth_does_not_grow_again(tmp_path, untraced):
+    """The weights of a network in its last stage, and of one on the way there; a run goes on as it began."""
+    small = {
+        "sample_rate": 8000, "length": 280, "frames": 16, "bins": 32, "blocks": 2, "filters": 16, "max_filters": 6,
+        "latent_dim": 5, "stable_images": 4, "fade_images": 4, "batch_size": 2,
+    }  # fmt: skip
+    for pitch in (60, 62):
+        tone = np.sin(2 * np.pi * 440 * 2 ** ((pitch - 69) / 12) * np.arange(4000) / 8000)
+        write_audio(tmp_path / "notes" / f"tone_{pitch:03d}.wav", tone[:, None].astype("float32") / 2, 8000)
+    recipe = {"model": {"name": "gansynth", **small}, "data": {"labels": "pitch"}, "train": {"batch_size": 2}}
+    for progress, blocks in ((0.5, 1), (1.0, 2)):
+        model, preset = GANSynth(**small), tmp_path / f"preset{blocks}"
+        model.ema_generator.facts.assign(progress=progress)
+        model.save_to_preset(preset)
+        options = {"start": preset, "progress": False}
+        tuned = train(recipe, tmp_path / "notes", tmp_path / f"run{blocks}", steps=1, **options)
+        assert tuned.model.stage() == (blocks, None)
+    again = train(recipe, tmp_path / "notes", tmp_path / "run2", steps=2, **options)
+    assert again.step == 2 and again.model.grown()
+    assert load_recipe(again.preset).model["progressive"] is False

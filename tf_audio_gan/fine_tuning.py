@@ -1,8 +1,30 @@
-"""Which runs change their examples a little: those that are told to, and those that fine-tune on few sounds."""
+"""Fine-tuning: few sounds are changed a little, and a network that has grown does not grow again."""
 
 from tf_audio_gan import models, run_folder
 from tf_audio_gan.data.augment import FEW, FINE_TUNING, KEYS
 from tf_audio_gan.data.readers import readers
+from tf_audio_gan.models.gan import from_preset
+
+
+def settle_growth(recipe, run_dir, start):
+    """A run that begins with the weights of a preset that has grown does not grow again: in the recipe's [model].
+
+    Args:
+        recipe: `Recipe`.
+        run_dir: of the run; one that is there goes on as it began.
+        start: handle of the preset whose weights a new run begins with, or None.
+    """
+    kind = models.model_class(recipe.model["name"])
+    if start is None or not kind.going_on:
+        return
+    before = run_folder.options(run_dir, "model")
+    if before is None:
+        preset = from_preset(start)
+        grown = isinstance(preset, kind) and preset.grown()
+    else:
+        grown = all(before.get(key) == value for key, value in kind.going_on.items())
+    if grown:
+        recipe.model |= kind.going_on
 
 
 def prepare(recipe, run_dir, start, augment):

@@ -109,6 +109,7 @@ def train(
     options = {"steps": steps, "precision": precision}
     recipe.train = replace(recipe.train, **{k: v for k, v in options.items() if v is not None})
     sources = folders(models.model_class(recipe.model["name"]).task, sounds, noise, noisy)
+    fine_tuning.settle_growth(recipe, run_dir, start)
     few = fine_tuning.prepare(recipe, run_dir, start, augment)
     replicas = distribution.Replicas(devices)
     distribution.check_batch_size(recipe.train.batch_size, replicas.count)

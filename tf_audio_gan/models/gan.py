@@ -57,6 +57,7 @@ class AudioGAN(keras.Model):
     """
 
     task = "generation"
+    going_on = {}  # keywords of a model that begins with the weights of a preset that `grown()` says is complete
     takes_labels = False  # whether `labels`, names of classes, is a keyword of the constructor
     labels = ()
     saved_networks = ("discriminator",)  # beside the generator, in a preset

@@ -76,6 +76,7 @@ class GANSynth(LatentGAN):
     """
 
     channels = 1
+    going_on = {"progressive": False}
     shown = (*LatentGAN.shown, "stage/blocks", "stage/share", "stage/thousand_images")
 
     def __init__(
@@ -172,6 +173,10 @@ class GANSynth(LatentGAN):
         blocks = min(self.schedule.blocks, int(np.ceil(progress)) + 1)
         share = progress - (blocks - 2)
         return blocks, None if share == 1 or blocks == 1 else share
+
+    def grown(self):
+        """Whether the generator has all of its blocks, the newest faded in."""
+        return self.stage() == (self.schedule.blocks, None)
 
     def call(self, latents, labels=None, training=False, stage=None):
         """Latents [batch, latent_dim], soft labels [batch, classes] -> audio [batch, length, 1], by the moving average.
