@@ -103,7 +103,7 @@ class Keep(keras.callbacks.Callback):
 
     Args:
         folder: gets step_STEP, one folder for each.
-        steps: between two of them; 0: none.
+        steps: between two of them.
         write: called with such a folder and the step.
         health: a `Health`; nothing is written once it has found a problem.
     """
@@ -117,7 +117,7 @@ class Keep(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         self.step += 1
-        if self.steps and self.step % self.steps == 0 and self.health.check_weights():
+        if self.step % self.steps == 0 and self.health.check_weights():
             self.folder.mkdir(exist_ok=True)
             self.write(self.folder / f"step_{self.step:09d}", self.step)
 

@@ -238,11 +238,11 @@ def _writers(model, data, recipe, run_dir, checkpoints, start):
     """The callbacks that write. What the log shows is found before it, and the log is written before the checkpoint."""
     options = recipe.train
     save = functools.partial(_save, model, data, recipe)
-    keep = Keep(run_dir / "kept", options.keep_steps, save, checkpoints.health)
+    keep = [Keep(run_dir / "kept", options.keep_steps, save, checkpoints.health)] if options.keep_steps else []
     log = Log(run_dir / "log.csv", options.batch_size * model.critic_steps, start)
     real = data.batch(0, 16)[0]
     diversity = [Diversity(real)] if model.task == "generation" else []
-    return [*diversity, log, Summaries(run_dir / "logs", real[:8]), keep, checkpoints]
+    return [*diversity, log, Summaries(run_dir / "logs", real[:8]), *keep, checkpoints]
 
 
 def _fit(model, data, options, start, callbacks, replicas):
