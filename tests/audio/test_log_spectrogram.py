@@ -40,14 +40,15 @@ def overlapped(frames):
     return out
 
 
+@pytest.mark.parametrize("floor", [1e-6, 0.01])
 @pytest.mark.parametrize(("samples", "frames"), [(16384, 128), (32768, 256), (65536, 512), (1000, 8)])
-def test_log_magnitudes_are_those_of_the_paper(samples, frames, rng):
+def test_log_magnitudes_are_those_of_the_paper(samples, frames, floor, rng):
     audio = rng.uniform(-1, 1, samples).astype("float32")
     audio[samples // 2 :] = 0
-    found = array(log_magnitudes(audio[None, :, None]))[0]
+    found = array(log_magnitudes(audio[None, :, None], **({"floor": floor} if floor > 1e-6 else {})))[0]
     assert found.shape == (frames, 129) and found.dtype == np.float32
-    np.testing.assert_allclose(found, np.log(np.abs(np.fft.rfft(frames_of(audio))) + 1e-6), atol=2e-3)
-    np.testing.assert_allclose(found[-1], np.log(1e-6), rtol=1e-6)  # silence
+    np.testing.assert_allclose(found, np.log(np.abs(np.fft.rfft(frames_of(audio))) + floor), atol=2e-3)
+    np.testing.assert_allclose(found[-1], np.log(floor), rtol=1e-6)  # silence
 
 
 def test_pictures_are_normalised_clipped_and_come_back(rng):
@@ -59,19 +60,20 @@ def test_pictures_are_normalised_clipped_and_come_back(rng):
     assert picture.shape == (2, 5, 8, 1)
     np.testing.assert_allclose(picture[0, 0, :4, 0], [1, -1, 0.5, 0], atol=1e-6)
     np.testing.assert_allclose(picture[..., 0], np.clip((values - mean) / std / 3, -1, 1)[..., :-1], atol=1e-6)
-    back = np.log(array(denormalise(picture, mean, std)))
+    back = np.log(array(denormalise(picture, mean, std)) + 1e-6)
     within = np.clip(values, mean - 3 * std, mean + 3 * std)
     np.testing.assert_allclose(back[..., :-1], within[..., :-1], atol=1e-4)
     np.testing.assert_allclose(back[..., -1], np.broadcast_to(mean[-1], (2, 5)), atol=1e-5)
 
 
-def test_a_sound_comes_back_from_its_picture_and_its_phase(sound):
+@pytest.mark.parametrize("floor", [1e-6, 0.01])
+def test_a_sound_comes_back_from_its_picture_and_its_phase(floor, sound):
     """What picture and dual window lose: the first hop fades in; the rest is within -50 dB."""
-    values = array(log_magnitudes(sound))
+    values = array(log_magnitudes(sound, floor=floor))
     mean, std = values.mean((0, 1)), values.std((0, 1))
     assert np.abs((values - mean) / std).max() > 3  # some values are clipped
     phase = np.arctan2(*(array(part) for part in reversed(stft(sound[..., 0], 256, 128, padding="end"))))
-    magnitudes = array(denormalise(normalise(values, mean, std), mean, std))
+    magnitudes = array(denormalise(normalise(values, mean, std), mean, std, floor))
     spectrum = magnitudes * np.cos(phase), magnitudes * np.sin(phase)
     found = array(istft(spectrum, 256, 128, padding="end", synthesis="dual"))[0]
     assert found.shape == (16384,)

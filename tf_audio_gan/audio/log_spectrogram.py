@@ -10,7 +10,7 @@ from keras import ops
 from tf_audio_gan.audio.spectral import griffin_lim, magnitude, stft
 from tf_audio_gan.device import numbers_made_there
 
-FLOOR = 1e-6  # added to magnitudes
+FLOOR = 1e-6  # added to magnitudes, unless another is asked for
 CLIP = 3.0  # standard deviations that become 1
 _CONSTANT = 1e-6  # a smaller standard deviation is of a bin that never changes
 SYNTHESIS_WINDOWS = {
@@ -19,18 +19,19 @@ SYNTHESIS_WINDOWS = {
 }
 
 
-def log_magnitudes(audio, n_fft=256):
-    """Natural logarithms of magnitudes + 1e-6.
+def log_magnitudes(audio, n_fft=256, floor=FLOOR):
+    """Natural logarithms of magnitudes + floor.
 
     Args:
         audio: float [batch, samples, 1].
         n_fft: FFT and window length in samples, even; frames are half of it apart.
+        floor: magnitudes far below it count as silence.
 
     Returns:
         float32 [batch, ceil(samples / (n_fft / 2)), n_fft / 2 + 1].
     """
     spectrum = stft(ops.squeeze(audio, -1), n_fft, n_fft // 2, padding="end")
-    return ops.log(magnitude(spectrum) + FLOOR)
+    return ops.log(magnitude(spectrum) + floor)
 
 
 def normalise(values, mean, std):
@@ -40,10 +41,10 @@ def normalise(values, mean, std):
         return ops.clip(scaled[:, :, :-1, None], -1.0, 1.0)
 
 
-def denormalise(picture, mean, std):
+def denormalise(picture, mean, std, floor=FLOOR):
     """Picture [batch, frames, bins, 1] -> magnitudes [batch, frames, bins + 1]; those of the top bin are its mean's."""
     scaled = ops.pad(ops.squeeze(picture, -1), ((0, 0), (0, 0), (0, 1)))
-    return ops.exp(ops.add(ops.multiply(scaled, CLIP * std), mean))
+    return ops.relu(ops.exp(ops.add(ops.multiply(scaled, CLIP * std), mean)) - floor)
 
 
 def to_audio(magnitudes, iterations=16, synthesis_window="dual"):

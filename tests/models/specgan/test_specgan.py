@@ -28,13 +28,13 @@ def hits(tmp_path_factory):
     return folder
 
 
-def by_hand(audio, n_fft):
+def by_hand(audio, n_fft, floor=1e-6):
     """Log-magnitudes [all frames, bins + 1] of audio [n, samples], by numpy in float64."""
     window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n_fft) / n_fft)
     starts = range(0, audio.shape[1], n_fft // 2)
     padded = np.pad(audio.astype("float64"), ((0, 0), (0, n_fft)))
     frames = np.stack([padded[:, s : s + n_fft] * window for s in starts], axis=1)
-    return np.log(np.abs(np.fft.rfft(frames)) + 1e-6).reshape(-1, n_fft // 2 + 1)
+    return np.log(np.abs(np.fft.rfft(frames)) + floor).reshape(-1, n_fft // 2 + 1)
 
 
 def moments(network):
@@ -86,6 +86,31 @@ def test_moments_are_those_of_every_frame_of_a_pass(rng, tmp_path):
     assert picture.shape == (4, 8, 128, 1) and np.abs(picture).max() <= 1
     wanted = (by_hand(sounds.batch(3, 4)[0][..., 0], 256) - values.mean(0)) / values.std(0) / 3
     np.testing.assert_allclose(picture.reshape(32, 128), np.clip(wanted[:, :-1], -1, 1), atol=1e-4)
+
+
+def test_a_higher_floor_gives_sounds_more_of_the_range(rng):
+    """Bursts before digital silence: pictures by numpy, silence that comes back as silence beside sounds."""
+    audio = np.zeros((8, 256, 1), "float32")
+    audio[:, :128] = rng.normal(0, 0.1, (8, 128, 1))
+    ranges = {}
+    for floor in (1e-6, 1e-2):
+        model = SpecGAN(floor=floor, **SMALL)
+        model.adapt(audio)
+        values = by_hand(audio[..., 0], 32, floor)
+        pictures = np.asarray(model.spectrograms(audio))
+        wanted = ((values - values.mean(0)) / values.std(0) / 3)[:, :-1].reshape(8, 16, 16)
+        np.testing.assert_allclose(pictures[..., 0], np.clip(wanted, -1, 1), atol=1e-4)
+        ranges[floor] = pictures[:, 1:7].std()
+        made = np.asarray(model.to_audio(pictures))
+        assert np.abs(made[:, 160:]).max() < 0.02 * np.abs(made[:, :128]).max()  # the top bin's mean is left
+        assert model.audio_settings()["spectrogram"]["floor"] == floor
+    assert ranges[1e-2] > 2 * ranges[1e-6]
+
+
+@pytest.mark.parametrize("floor", [0, -1e-3, 1.0, "low", None])
+def test_a_floor_that_is_none_is_refused(floor):
+    with pytest.raises(ValueError, match=r"floor must be above 0 and below 1, e\.g\. 1e-6 or 1e-2"):
+        SpecGAN(floor=floor, **SMALL)
 
 
 def test_silent_bins_do_not_divide_by_zero():
@@ -193,7 +218,7 @@ def test_the_export_makes_the_same_sounds(batch, tmp_path):
 
     from tf_audio_gan import export
 
-    model = SpecGAN(**SMALL)
+    model = SpecGAN(floor=1e-2, **SMALL)
     model.adapt(batch)
     version = export(model, tmp_path / "hits")
     signatures = tf.saved_model.load(str(version)).signatures

@@ -76,9 +76,10 @@ class BinMoments(layers.Layer):
         """Log-magnitudes [batch, frames, columns] -> picture [batch, frames, columns - 1, 1] in [-1, 1]."""
         return log_spectrogram.normalise(values, ops.convert_to_tensor(self.mean), ops.convert_to_tensor(self.std))
 
-    def denormalise(self, picture):
-        """Picture [batch, frames, columns - 1, 1] -> magnitudes [batch, frames, columns]."""
-        return log_spectrogram.denormalise(picture, ops.convert_to_tensor(self.mean), ops.convert_to_tensor(self.std))
+    def denormalise(self, picture, floor):
+        """Picture [batch, frames, columns - 1, 1] -> magnitudes [batch, frames, columns]; `floor`: SpecGAN's."""
+        mean, std = ops.convert_to_tensor(self.mean), ops.convert_to_tensor(self.std)
+        return log_spectrogram.denormalise(picture, mean, std, floor)
 
 
 @keras.saving.register_keras_serializable("tf_audio_gan", "SpecGANGenerator")
