@@ -59,6 +59,12 @@ def test_tables_in_tables_are_written_too(tmp_path):
         ('[model]\nname = "wavegan"\n[train]\ndevice_share = 2', "device_share must be from 0 to 1. Received: 2"),
         ('[model]\nname = "wavegan"\n[train]\nkeep_steps = -1', "keep_steps must be 0 or more. Received: -1"),
         ('[model]\nname = "wavegan"\n[train]\nlearning_rate = "fast"', "learning_rate must be a number"),
+        ('[model]\nname = "wavegan"\n[train]\nlearning_rate_halvings = 5', "halvings must be a list. Received: 5"),
+        (
+            '[model]\nname = "wavegan"\n[train]\nlearning_rate_halvings = [500, 400]',
+            r"must be ascending steps, e.g. \[4000, 5000\]. Received: \[500, 400\]",
+        ),
+        ('[model]\nname = "wavegan"\n[train]\nlearning_rate_halvings = [0]', "must be ascending steps"),
         ('[model]\nname = ["wavegan"]', "no model called"),
         ('model = "wavegan"', r"model must be a table of keywords, e.g. \[model\]"),
         ('model = "wavegan"\n[extra]', "unknown table extra"),

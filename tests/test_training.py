@@ -24,6 +24,7 @@ from tf_audio_gan.models.vocoder import front_end_of
 
 MODEL = {"name": "wavegan", "length": 256, "strides": [4, 4], "dim": 2, "critic_steps": 2, "batch_norm": True}
 TRAIN = {"batch_size": 4, "log_steps": 5, "checkpoint_minutes": 0.0, "learning_rate": 1e-3, "keep_steps": 4}
+TRAIN["learning_rate_halvings"] = [8, 11]
 RECIPE = {"model": MODEL, "data": {"crop": "random"}, "train": TRAIN}
 
 
@@ -105,9 +106,12 @@ def test_tensorboard_has_scalars_audio_and_pictures(unbroken):
 
 
 def test_a_resumed_run_equals_an_unbroken_one(unbroken, sounds, tmp_path):
-    for steps in (4, 11, 17):
+    rates = {4: 1e-3, 10: 5e-4, 11: 2.5e-4, 17: 2.5e-4}
+    for steps, rate in rates.items():
         result = train(RECIPE, sounds, tmp_path / "run", steps=steps, progress=False)
         assert result.step == steps
+        found = [o.learning_rate for o in (result.model.optimizer, result.model.d_optimizer)]
+        assert found == [np.float32(rate)] * 2
         if steps == 4:
             early = from_preset(result.preset).generate(2)
     assert_same(result.model, unbroken.model)
@@ -173,10 +177,10 @@ def test_batch_size_cannot_change_and_the_learning_rate_is_what_the_recipe_says(
     run = shutil.copytree(unbroken.preset.parent, tmp_path / "run")
     with pytest.raises(ValueError, match=r"\[train\] batch_size = 4, now it is 8"):
         train({**RECIPE, "train": {**TRAIN, "batch_size": 8}}, sounds, run, steps=18, progress=False)
-    plain = {k: v for k, v in TRAIN.items() if k != "learning_rate"}
+    plain = {k: v for k, v in TRAIN.items() if k != "learning_rate"} | {"learning_rate_halvings": [3]}
     result = train({**RECIPE, "train": plain}, sounds, run, steps=18, progress=False)
     assert result.step == 18
-    assert result.model.optimizer.learning_rate == np.float32(1e-4)
+    assert result.model.optimizer.learning_rate == np.float32(5e-5)
     assert "learning_rate was 0.001, from here on it is None" in capsys.readouterr().out
 
 
@@ -204,6 +208,9 @@ def test_a_schedule_can_give_way_to_a_constant_rate_in_a_run(sounds, tmp_path, u
         assert settings == first and model.front_end.mean.tolist() == first["mean"]
         moments = [float(np.abs(v).max()) for v in model.optimizer.variables if "momentum" in v.path]
         steps.append((int(model.optimizer.iterations), min(moments) > 0, float(model.optimizer.learning_rate)))
+    recipe["train"]["learning_rate_halvings"] = [3]
+    with pytest.raises(ValueError, match="learning_rate_halvings needs a learning_rate: MultiBandMelGAN's published"):
+        train(recipe, sounds, run, steps=5, progress=False)
     assert steps == [(2, True, np.float32(1e-3)), (3, True, np.float32(1e-5)), (4, True, np.float32(1e-3))]
 
 

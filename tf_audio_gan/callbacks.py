@@ -122,6 +122,33 @@ class Keep(keras.callbacks.Callback):
             self.write(self.folder / f"step_{self.step:09d}", self.step)
 
 
+class Rates(keras.callbacks.Callback):
+    """Holds the learning rates: what they are at first, halved after each of some steps.
+
+    Args:
+        rates: [(optimizer, rate)].
+        halvings: generator steps.
+    """
+
+    def __init__(self, rates, halvings):
+        super().__init__()
+        self.rates, self.halvings = rates, halvings
+
+    def on_train_begin(self, logs=None):
+        self.step = backend.whole(self.model.optimizer.iterations)
+        self._set()
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.step += 1
+        if self.step in self.halvings:
+            self._set()
+
+    def _set(self):
+        passed = sum(self.step >= step for step in self.halvings)
+        for optimizer, rate in self.rates:
+            optimizer.learning_rate = rate / 2**passed
+
+
 class Stop(keras.callbacks.Callback):
     """Ends training after so many steps in all, after so many minutes, or when asked; `reason` says why.
 

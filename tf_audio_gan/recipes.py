@@ -30,6 +30,7 @@ class TrainOptions:
         keep_steps: steps between two presets that stay, in `kept/step_STEP` of the run, to choose from by what
             `evaluate` measures on held-out recordings; 0: none.
         learning_rate: of both optimizers, instead of the objective's published one.
+        learning_rate_halvings: generator steps, ascending, after each of which both rates are half of what they were.
         precision: of the layers' arithmetic: "float32"; "tf32", which rounds the factors of its products on a GPU
             (`backend.float32_arithmetic`); or "bfloat16". Weights, averages, optimizers and losses are float32 with
             any of them.
@@ -45,6 +46,7 @@ class TrainOptions:
     checkpoint_minutes: float = 5.0
     keep_steps: int = 0
     learning_rate: float | None = None
+    learning_rate_halvings: tuple = ()
     precision: str = "float32"
     device_share: float = SHARE
     normalize_mels: bool = False
@@ -55,6 +57,11 @@ class TrainOptions:
                 raise ValueError(f"[train] {name} must be a whole number from 1. Received: {getattr(self, name)!r}")
         if self.learning_rate is not None and not self.learning_rate > 0:
             raise ValueError(f"[train] learning_rate must be above 0. Received: {self.learning_rate!r}")
+        self.learning_rate_halvings = halvings = tuple(self.learning_rate_halvings)
+        if not all(type(step) is int and step > 0 for step in halvings) or halvings != tuple(sorted(set(halvings))):
+            raise ValueError(
+                f"[train] learning_rate_halvings must be ascending steps, e.g. [4000, 5000]. Received: {list(halvings)}"
+            )
         if self.precision not in POLICIES:
             raise ValueError(f"[train] precision must be one of {', '.join(POLICIES)}. Received: {self.precision!r}")
         for name in ("checkpoint_minutes", "keep_steps"):

@@ -21,7 +21,7 @@ from tf_audio_gan import (
     preset_folder,
     run_folder,
 )
-from tf_audio_gan.callbacks import Checkpoints, Keep, Log, Progress, Stop, Summaries
+from tf_audio_gan.callbacks import Checkpoints, Keep, Log, Progress, Rates, Stop, Summaries
 from tf_audio_gan.data.readers import folders, open_sounds
 from tf_audio_gan.data.scan import bar
 from tf_audio_gan.health import Diversity, Health
@@ -206,10 +206,8 @@ def _begin_with(model, handle, progress):
 def _run(model, data, recipe, run_dir, begin_with, max_minutes, progress, replicas):
     health = Health(alone=replicas.workers == 1)
     checkpoints = Checkpoints(run_dir / "checkpoints", recipe.train.checkpoint_minutes, health)
-    rates = _learning_rates(model)
+    rates = Rates(_learning_rates(model, recipe.train), recipe.train.learning_rate_halvings)
     start = checkpoints.restore(model)
-    for optimizer, rate in rates:
-        optimizer.learning_rate = rate
     replicas.check_same(start, data.fingerprint)
     if checkpoints.saved is None and begin_with is not None:
         _begin_with(model, begin_with, progress)
@@ -219,7 +217,7 @@ def _run(model, data, recipe, run_dir, begin_with, max_minutes, progress, replic
     if start < recipe.train.steps:
         writers = _writers(model, data, recipe, run_dir, checkpoints, start) if replicas.chief else []
         bar = [Progress(recipe.train.steps, start)] if progress else []
-        _fit(model, data, recipe.train, start, [health, stop, *writers, *bar], replicas)
+        _fit(model, data, recipe.train, start, [rates, health, stop, *writers, *bar], replicas)
     if health.problem:
         checkpoints.restore(model)
     ended = "finished" if start < recipe.train.steps else "finished before"
@@ -228,10 +226,16 @@ def _run(model, data, recipe, run_dir, begin_with, max_minutes, progress, replic
     return result
 
 
-def _learning_rates(model):
+def _learning_rates(model, options):
     """[(optimizer, rate)] of those with a constant one: what the recipe says, not what a checkpoint remembers."""
     found = [(o, o.get_config()["learning_rate"]) for o in (model.optimizer, model.d_optimizer)]
-    return [(optimizer, rate) for optimizer, rate in found if isinstance(rate, float)]  # a schedule is a dict
+    constant = [(optimizer, rate) for optimizer, rate in found if isinstance(rate, float)]  # a schedule is a dict
+    if options.learning_rate_halvings and len(constant) < len(found):
+        raise ValueError(
+            f"[train] learning_rate_halvings needs a learning_rate: {type(model).__name__}'s published rates have a "
+            "schedule of their own."
+        )
+    return constant
 
 
 def _writers(model, data, recipe, run_dir, checkpoints, start):

@@ -37,9 +37,12 @@ RECIPES = {
     },
     # The same on a CPU.
     "controlgan_digits": {
-        "model": {"name": "controlgan", "dim": 16, "critic_steps": 2},
+        "model": {
+            "name": "controlgan", "sample_rate": 8000, "length": 8192, "strides": [4, 4, 4, 4, 2], "dim": 16,
+            "critic_steps": 2, "conditioning": "film",
+        },
         "data": {"normalize": "peak", "crop": "start", "labels": "folder"},
-        "train": {"batch_size": 16, "steps": 10_000, "learning_rate": 2e-4},
+        "train": {"batch_size": 16, "steps": 4_000, "learning_rate": 3e-4},
     },
     # One-shot hits at 44.1 kHz, 1.5 s: the authors' size for their longest slice. A GPU.
     "wavegan_drums_44k": {
