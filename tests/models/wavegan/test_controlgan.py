@@ -78,7 +78,7 @@ def test_the_generator_pays_gamma_times_the_cross_entropy(batch):
     model.gamma.assign(1.5)
     audio, labels = soft(batch)
     terms = model.generator_loss((audio, labels), Draws(0, 3))
-    made = model._fake(audio, Draws(0, 3), labels)
+    made = model.varied(model._fake(audio, Draws(0, 3), labels), Draws(0, 3))
     wanted = keras.losses.CategoricalCrossentropy(from_logits=True)(labels, model.classifier(made))
     np.testing.assert_allclose(terms["g/labels"], wanted, rtol=1e-4)
     np.testing.assert_allclose(terms["g/control"], 1.5 * wanted, rtol=1e-4)
@@ -99,17 +99,18 @@ def test_checkpoints_keep_gamma_and_the_classifier(batch, tmp_path):
         np.testing.assert_array_equal(a, b)
 
 
-def test_examples_vary_in_place_and_gain(batch):
+def test_what_the_classifier_hears_varies_in_place_gain_and_noise(batch):
     model = ControlGAN(**SMALL)
     ramp = np.broadcast_to(np.linspace(0.1, 1, 4096, dtype="float32")[None, :, None], (4, 4096, 1))
     draws = Draws(0, 0)
     varied = np.asarray(model.varied(ramp, draws))[..., 0]
     shift = np.floor(np.asarray(draws.fold("shift").uniform((4, 1, 1)))[:, 0, 0] * 819).astype(int)
     gain = 10 ** ((np.asarray(draws.fold("gain").uniform((4, 1, 1)))[:, 0, 0] * 2 - 1) * 6 / 20)
-    for row, start, factor in zip(varied, shift, gain, strict=True):
-        wanted = np.pad(ramp[0, :, 0], 409)[start : start + 4096] * factor
-        assert np.abs(row - wanted).max() < 0.03  # noise below -50 dB
-    assert len(set(shift)) > 1
+    level = -80 + 60 * np.asarray(draws.fold("level").uniform((4, 1, 1)))[:, 0, 0]
+    for row, start, factor, wanted in zip(varied, shift, gain, level, strict=True):
+        noise = row - np.pad(ramp[0, :, 0], 409)[start : start + 4096] * factor
+        np.testing.assert_allclose(20 * np.log10(noise.std()), wanted, atol=0.5)
+    assert len(set(shift)) > 1 and np.ptp(level) > 6
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ from tf_audio_gan import backend, models
 from tf_audio_gan.losses.classification import accuracy, cross_entropy
 from tf_audio_gan.models.wavegan.wavegan import WaveGAN
 
-_GAIN_DB, _NOISE_DB, _SHIFT = 6.0, -50.0, 0.1  # how the classifier's examples vary; the shift is a share of the length
+_GAIN_DB, _SHIFT = 6.0, 0.1  # how what the classifier hears varies; the shift is a share of the length
+_NOISE_DB = -80.0, -20.0
 _STILL = {"dropout": 0.0, "gain_db": 0.0, "shift": 0.0, "speed": 0.0, "colour_db": 0.0, "noise_db": None}
 _STILL |= {"time_mask": 0.0, "mel_mask": 0.0}  # its own random numbers would differ between a run and its resumption
 
@@ -16,10 +17,11 @@ _STILL |= {"time_mask": 0.0, "mel_mask": 0.0}  # its own random numbers would di
 class ControlGAN(WaveGAN):
     """A WaveGAN of three players: discriminator without labels, generator with them, and a classifier of real sounds.
 
-    The classifier (`Classifier`, log-mels) learns from real examples alone, varied in gain, place and noise. The
-    generator pays gamma times its cross-entropy; gamma follows, after every discriminator step, from what the
-    classifier makes of the current fake and real examples, by proportional control (the paper's eq. 5):
-    gamma + control_rate (CE(fake) - equilibrium CE(real)), kept within [0, control_ceiling].
+    The classifier (`Classifier`, log-mels) learns from real examples alone. The generator pays gamma times its
+    cross-entropy; gamma follows, after every discriminator step, from what the classifier makes of the current fake and
+    real examples, by proportional control (the paper's eq. 5): gamma + control_rate (CE(fake) - equilibrium CE(real)),
+    kept within [0, control_ceiling]. All that the classifier hears, real or fake, varies in gain, place and noise (not
+    in the paper): of fakes as they are it is convinced by details that nobody else hears (docs/labels.md).
 
     What is healthy: as WaveGAN; `c/real` falls to near 0, `c/gamma` rises while `c/fake` stays above it, then rests.
     At its ceiling for good with `c/fake` high, the generator does not obey: raise the ceiling. The classifier must not
@@ -81,7 +83,9 @@ class ControlGAN(WaveGAN):
         draws = backend.Draws(self.seed, step, ("c", k))
         self._update(self.classifier, self.c_optimizer, self.classifier_loss, part, draws)
         audio, labels = part
-        both = ops.concatenate([audio, self._fake(audio, draws, labels)])
+        fake = self._fake(audio, draws, labels)
+        both = [self.varied(sounds, draws.fold(name)) for name, sounds in (("real", audio), ("fake", fake))]
+        both = ops.concatenate(both)
         real, fake = ops.split(self.classifier(both), 2)
         real, fake = (backend.mean_of_replicas(cross_entropy(labels, logits)) for logits in (real, fake))
         self.watch({"c/real": real, "c/fake": fake, "c/gamma": ops.convert_to_tensor(self.gamma)})
@@ -104,7 +108,7 @@ class ControlGAN(WaveGAN):
         audio, labels = self.pair(batch)
         made = self._fake(audio, draws, labels)
         logits, _ = self.discriminator(made, draws=draws.fold("fake"))
-        disobeyed = cross_entropy(labels, self.classifier(made))
+        disobeyed = cross_entropy(labels, self.classifier(self.varied(made, draws)))
         control = ops.convert_to_tensor(self.gamma) * disobeyed
         return {"g/adversarial": self.objective.generator(logits), "g/labels": disobeyed, "g/control": control}
 
@@ -116,6 +120,7 @@ class ControlGAN(WaveGAN):
         places = ops.cast(start, "int32") + ops.arange(self.length, dtype="int32")[None, :, None]
         moved = ops.take_along_axis(padded, ops.broadcast_to(places, (n, self.length, self.channels)), axis=1)
         gain = 10.0 ** ((draws.fold("gain").uniform((n, 1, 1)) * 2 - 1) * (_GAIN_DB / 20))
-        level = 10.0 ** (_NOISE_DB / 20) * draws.fold("level").uniform((n, 1, 1))
+        quiet, loud = _NOISE_DB
+        level = 10.0 ** ((quiet + (loud - quiet) * draws.fold("level").uniform((n, 1, 1))) / 20)
         noise = draws.fold("noise").normal((n, self.length, self.channels))
         return moved * gain + level * noise
