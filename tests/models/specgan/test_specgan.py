@@ -1,4 +1,5 @@
 import contextlib
+import warnings
 
 import keras
 import numpy as np
@@ -95,7 +96,10 @@ def test_a_higher_floor_gives_sounds_more_of_the_range(rng):
     ranges = {}
     for floor in (1e-6, 1e-2):
         model = SpecGAN(floor=floor, **SMALL)
-        model.adapt(audio)
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            model.adapt(audio)
+        assert ["floor = 1e-06 is too low for them" in str(w.message) for w in said] == [True] * (floor == 1e-6)
         values = by_hand(audio[..., 0], 32, floor)
         pictures = np.asarray(model.spectrograms(audio))
         wanted = ((values - values.mean(0)) / values.std(0) / 3)[:, :-1].reshape(8, 16, 16)

@@ -1,5 +1,7 @@
 """SpecGAN: spectrograms from noise, sounds from them (Donahue, McAuley and Puckette, ICLR 2019, section 3.1)."""
 
+import warnings
+
 import keras
 import numpy as np
 
@@ -11,6 +13,7 @@ from tf_audio_gan.models.latent_gan import LatentGAN
 from tf_audio_gan.models.specgan.networks import Discriminator, Generator
 
 _AT_ONCE = 64  # examples that `adapt` looks at together
+_MOSTLY_SILENCE = 3.5  # nats: a mean deviation beyond, of recordings that stay above digital silence they are 2 to 3
 
 
 @keras.saving.register_keras_serializable("tf_audio_gan")
@@ -114,6 +117,9 @@ class SpecGAN(LatentGAN):
                 audio [n, length, 1].
             progress: show a bar; None = on a terminal.
 
+        Warns:
+            UserWarning: digital silence takes most of the pictures' range, and a higher `floor` would help.
+
         Raises:
             ValueError: the data does not fit the model, or holds what is not a number.
         """
@@ -122,6 +128,12 @@ class SpecGAN(LatentGAN):
         batches, count = self._parts(sounds)
         for audio in bar(batches, -(-count // _AT_ONCE), "Measuring spectrograms", progress):
             moments.update(analysed(audio))
+        if moments.std.mean() > _MOSTLY_SILENCE:
+            warnings.warn(
+                "digital silence in the sounds takes most of the pictures' range: "
+                f"floor = {self.floor:g} is too low for them, 1e-2 leaves sounds three times as much (docs/specgan.md)",
+                stacklevel=2,
+            )
         for network in (self.generator, self.ema_generator):
             network.moments.assign(moments.mean, moments.std, moments.count)
 
