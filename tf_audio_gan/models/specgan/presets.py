@@ -14,13 +14,13 @@ RECIPES = {
         "train": {"batch_size": 64, "steps": 60_000},
     },
     # Spoken digits or other words by their label, one word a file in a folder named after it, on a CPU: at 8 kHz, with
-    # a floor for files that end with the word.
+    # a floor for files that end with the word. Two hours of a core.
     "specgan_digits": {
         "model": {
             "name": "specgan", "sample_rate": 8000, "length": 8192, "strides": [2, 2, 2, 2, 2], "dim": 16,
             "critic_steps": 2, "floor": 1e-2, "conditioning": "film",
         },
         "data": {"normalize": "peak", "crop": "start", "labels": "folder"},
-        "train": {"batch_size": 16, "steps": 5_000, "learning_rate": 3e-4},
+        "train": {"batch_size": 16, "steps": 5_500, "learning_rate": 3e-4, "learning_rate_halvings": [4500, 5000]},
     },
 }  # fmt: skip

@@ -35,14 +35,14 @@ RECIPES = {
         "data": {"normalize": "peak", "labels": "folder"},
         "train": {"batch_size": 64, "steps": 200_000},
     },
-    # The same on a CPU.
+    # The same at 8 kHz, a quarter as wide, on a CPU. Two hours of a core.
     "controlgan_digits": {
         "model": {
             "name": "controlgan", "sample_rate": 8000, "length": 8192, "strides": [4, 4, 4, 4, 2], "dim": 16,
             "critic_steps": 2, "conditioning": "film",
         },
         "data": {"normalize": "peak", "crop": "start", "labels": "folder"},
-        "train": {"batch_size": 16, "steps": 4_000, "learning_rate": 3e-4},
+        "train": {"batch_size": 16, "steps": 3_300, "learning_rate": 3e-4, "learning_rate_halvings": [2800, 3050]},
     },
     # One-shot hits at 44.1 kHz, 1.5 s: the authors' size for their longest slice. A GPU.
     "wavegan_drums_44k": {
