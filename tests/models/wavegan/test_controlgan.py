@@ -85,6 +85,19 @@ def test_the_generator_pays_gamma_times_the_cross_entropy(batch):
     np.testing.assert_allclose(model.total(terms), terms["g/adversarial"] + terms["g/control"], rtol=1e-5)
 
 
+def test_gamma_follows_varied_sounds(batch, monkeypatch):
+    """If varying made everything silent, the classifier would find real and fake examples alike."""
+    seen = []
+    monkeypatch.setattr(ControlGAN, "varied", lambda self, audio, draws: audio * 0.0)
+    monkeypatch.setattr(ControlGAN, "control", lambda self, real, fake: seen.append((float(real), float(fake))))
+    model = ControlGAN(**SMALL)
+    model.compile(run_eagerly=True)
+    model.fit(*batch, batch_size=8, verbose=0)
+    assert seen
+    for real, fake in seen:
+        np.testing.assert_allclose(real, fake, rtol=1e-6)
+
+
 def test_checkpoints_keep_gamma_and_the_classifier(batch, tmp_path):
     model = ControlGAN(**SMALL)
     model.compile(run_eagerly=True)

@@ -67,9 +67,9 @@ class SpecGAN(LatentGAN):
 
     def __init__(
         self, sample_rate=16000, length=16384, n_fft=256, latent_dim=100, dim=64, kernel_size=5, strides=None,
-        upsampling="zeros", batch_norm=False, phase_shuffle=0, phase_shuffle_mode="batch", floor=1e-6, griffin_lim=16,
-        synthesis_window="dual", objective="wgan_gp", gradient_penalty=10.0, critic_steps=5, ema=0.999, labels=(),
-        conditioning="concat", label_weights=(1.0, 0.1), seed=0, **kwargs,
+        upsampling="zeros", batch_norm=False, phase_shuffle=0, phase_shuffle_mode="batch", floor=log_spectrogram.FLOOR,
+        griffin_lim=16, synthesis_window="dual", objective="wgan_gp", gradient_penalty=10.0, critic_steps=5, ema=0.999,
+        labels=(), conditioning="concat", label_weights=(1.0, 0.1), seed=0, **kwargs,
     ):  # fmt: skip
         self._check_settings(length, n_fft, floor, griffin_lim, synthesis_window)
         shared = {"dim": dim, "kernel_size": kernel_size, "strides": strides, "batch_norm": batch_norm, "seed": seed}
