@@ -210,7 +210,8 @@ def test_a_schedule_can_give_way_to_a_constant_rate_in_a_run(sounds, tmp_path, u
         steps.append((int(model.optimizer.iterations), min(moments) > 0, float(model.optimizer.learning_rate)))
     recipe["train"]["learning_rate_halvings"] = [3]
     with pytest.raises(ValueError, match="learning_rate_halvings needs a learning_rate: MultiBandMelGAN's published"):
-        train(recipe, sounds, run, steps=5, progress=False)
+        train(recipe, sounds, tmp_path / "another", steps=5, progress=False)
+    assert not (tmp_path / "another").exists()
     assert steps == [(2, True, np.float32(1e-3)), (3, True, np.float32(1e-5)), (4, True, np.float32(1e-3))]
 
 

@@ -127,6 +127,7 @@ def _train(recipe, sources, run_dir, start, max_minutes, progress, replicas, few
     with replicas.scope():
         model = recipe.build_model()
         model.compile(*model.optimizers(recipe.train.learning_rate))
+    rates = Rates(_learning_rates(model, recipe.train), recipe.train.learning_rate_halvings)
     shape = {name: getattr(model, name) for name in ("sample_rate", "length", "channels")}
     data, unused = opened or open_sounds(sources, recipe.data, **shape, progress=progress)
     data, said = few(data)
@@ -134,10 +135,10 @@ def _train(recipe, sources, run_dir, start, max_minutes, progress, replicas, few
         note = f"not used here: [data] {', '.join(unused)}\n" if unused else ""
         print(f"{data.summary()}\n{said}{note}{_where(recipe.train.precision)}", flush=True)
     if not replicas.chief:
-        return _run(model, data, recipe, run_dir, start, max_minutes, progress, replicas)
+        return _run(model, data, recipe, run_dir, start, rates, max_minutes, progress, replicas)
     run_folder.start(run_dir, recipe, data)
     with run_folder.lock(run_dir):
-        return _run(model, data, recipe, run_dir, start, max_minutes, progress, replicas)
+        return _run(model, data, recipe, run_dir, start, rates, max_minutes, progress, replicas)
 
 
 def _labelled(recipe, sources, progress):
@@ -203,10 +204,9 @@ def _begin_with(model, handle, progress):
         print(f"beginning with the weights of {handle}{note}", flush=True)
 
 
-def _run(model, data, recipe, run_dir, begin_with, max_minutes, progress, replicas):
+def _run(model, data, recipe, run_dir, begin_with, rates, max_minutes, progress, replicas):
     health = Health(alone=replicas.workers == 1)
     checkpoints = Checkpoints(run_dir / "checkpoints", recipe.train.checkpoint_minutes, health)
-    rates = Rates(_learning_rates(model, recipe.train), recipe.train.learning_rate_halvings)
     start = checkpoints.restore(model)
     replicas.check_same(start, data.fingerprint)
     if checkpoints.saved is None and begin_with is not None:
