@@ -18,6 +18,7 @@ LEVELS = {
     "evaluating": 3,
     "vocoding": 3, "enhancement": 3, "finding": 3, "export_formats": 3, "publishing": 3.25, "pair_evaluation": 3.5,
     "convert": 4, "training": 4, "evaluation": 4, "exporting": 4, "generation": 4, "playing": 4, "judging": 4,
+    "zoo_evaluation": 4.5,
     "serving": 5, "studio": 5,
     "cli": 6, "__main__": 7,
 }  # fmt: skip
@@ -44,9 +45,14 @@ def level(parts):
     if parts[0] == "models" and len(parts) > 1 and (PACKAGE / "models" / parts[1]).is_dir():
         return 3
     if parts[0] == "models":
-        return {"dcgan": 2.25, "one_pass": 2.25, "latent_gan": 2.5, "vocoder": 2.5, "enhancer": 2.5}.get(
-            "".join(parts[1:2]), LEVELS["models"]
-        )
+        return {
+            "saving": 1.75,
+            "dcgan": 2.25,
+            "one_pass": 2.25,
+            "latent_gan": 2.5,
+            "vocoder": 2.5,
+            "enhancer": 2.5,
+        }.get("".join(parts[1:2]), LEVELS["models"])
     return LEVELS[parts[0]]
 
 

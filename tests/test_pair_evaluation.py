@@ -11,8 +11,8 @@ import soundfile
 from tests.stand_ins import Amplifier
 from tf_audio_gan import SEGANPlus, evaluate, hub
 from tf_audio_gan.evaluating import cards, pairs
-from tf_audio_gan.evaluation import evaluate_zoo
 from tf_audio_gan.metrics.statistics import bootstrap_interval
+from tf_audio_gan.zoo_evaluation import evaluate_again
 
 RATE, SNR = 16000, [0.0, 10.0]
 SDR = {"metrics": ["si_sdr"], "snr": SNR, "progress": False}
@@ -144,12 +144,12 @@ def test_a_preset_of_the_zoo_is_measured_again_by_its_settings(places, tmp_path,
     (folder / "README.md").write_text(f"# light\n{cards.START}\n{cards.END}\n")
     settings = {"data": "clean", "noise": "noise", "snr": SNR, "also": ["plain"], "metrics": ["si_sdr"], "seed": 2}
     (folder / "results.json").write_text(json.dumps({"evaluations": {"Unheard noise": {"settings": settings}}}))
-    assert evaluate_zoo("light", places, progress=False) == []
+    assert evaluate_again("light", places, progress=False) == []
     card = (folder / "README.md").read_text()
     assert "### Unheard noise" in card and "| si sdr at 10 dB (dB) ↑ |" in card and "**plain**" in card
     kept = json.loads((folder / "results.json").read_text())["evaluations"]["Unheard noise"]
     assert kept["command"].endswith("light clean --noise noise --snr 0,10 --also plain --metrics si_sdr --seed 2")
     kept["rows"]["plain"]["si_sdr_at_0_dB"]["value"] += 1
     (folder / "results.json").write_text(json.dumps({"evaluations": {"Unheard noise": kept}}))
-    found = evaluate_zoo("light", places, check=True, progress=False)
+    found = evaluate_again("light", places, check=True, progress=False)
     assert len(found) == 2 and "does not show" in found[0] and "si_sdr_at_0_dB of plain: recorded" in found[1]

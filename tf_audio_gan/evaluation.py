@@ -1,4 +1,4 @@
-"""How good are the sounds? A preset against recordings, a folder against another, pairs of files; the zoo again.
+"""How good are the sounds? A preset against recordings, a folder against another, pairs of files.
 
 Every number stands between a ceiling (what real sounds score) and floors (what a model must beat), measured on as many
 sounds, against the same reference, with a confidence interval. docs/evaluation.md says how to read them.
@@ -6,12 +6,11 @@ sounds, against the same reference, with a confidence interval. docs/evaluation.
 
 import json
 import time
-from pathlib import Path
 
 import numpy as np
 
-from tf_audio_gan import durable, hub, pair_evaluation
-from tf_audio_gan.evaluating import cards, copies, provenance, reading, results
+from tf_audio_gan import hub, pair_evaluation
+from tf_audio_gan.evaluating import copies, provenance, reading, results
 from tf_audio_gan.evaluating.local_models import LocalModels
 from tf_audio_gan.evaluating.pairs import evaluate_pairs
 from tf_audio_gan.evaluating.sets import (
@@ -25,11 +24,8 @@ from tf_audio_gan.evaluating.sets import (
     notes_on,
 )
 from tf_audio_gan.metrics.sets import SET_METRICS, SoundSet
-from tf_audio_gan.models.classifier.classifier import REGISTERED, load_judge
+from tf_audio_gan.models.classifier.classifier import load_judge
 from tf_audio_gan.models.gan import AudioGAN, from_preset
-
-ZOO_SETTINGS = ("n", "seed", "labels", "judge", "metrics", "crop", "normalize", "batch_size", "snr", "also", "blend")
-_FOLDERS = ("data", "train", "noise", "noisy")  # settings that are folders of sounds
 
 
 def evaluate(
@@ -272,60 +268,3 @@ def _judge(handle):
     facts["held_out_accuracy"] = {key: accuracy.get(key) for key in ("accuracy", "low", "high", "n")}
     facts["normalize"] = (trained.get("arguments") or {}).get("normalize", "none")
     return judge, facts
-
-
-def zoo_presets():
-    """Names of the zoo's presets that are evaluated: not architectures, nor judges, which bring their own results."""
-    found = {name: about for name, about in hub.zoo_index().items() if about.get("trained", True)}
-    return sorted(name for name, about in found.items() if about.get("class") != REGISTERED)
-
-
-def evaluate_zoo(name, data=None, *, check=False, progress=None):
-    """Measures a preset of the zoo again by the settings in its results.json; writes that and the card's tables.
-
-    Args:
-        name: of the preset.
-        data: the folder that holds the folders of sounds that the settings name.
-        check: write nothing. Without data: does the card show what results.json holds? With data: are the numbers of
-            a new run the recorded ones?
-        progress: show bars; None = on a terminal.
-
-    Returns:
-        A list of lines on what differs; without `check` always empty.
-
-    Raises:
-        FileNotFoundError: no such preset or folder, or it has no results.json.
-        ValueError: its card has no markers, or results.json is damaged.
-    """
-    folder = hub.ZOO / name
-    if not (folder / "config.json").is_file():
-        raise FileNotFoundError(f"{folder} is no preset of the zoo. Presets: {', '.join(sorted(hub.zoo_index()))}")
-    before, card = cards.read_results(folder), folder / "README.md"
-    text = card.read_text(encoding="utf-8")
-    cards.with_section(text, {}, card)
-    problems = [why] if check and (why := cards.check(folder)) else []
-    if data is None:
-        return problems
-    after = {title: _again(folder, old["settings"], Path(data), progress) for title, old in before.items()}
-    if check:
-        found = [line for title in before for line in cards.differences(before[title], after[title])]
-        return problems + [f"{name}: {line}" for line in found]
-    durable.write_text(folder / "results.json", results.as_json({"format": results.FORMAT, "evaluations": after}))
-    durable.write_text(card, cards.with_section(text, after, card))
-    return []
-
-
-def _again(folder, settings, data, progress):
-    """One recorded evaluation, measured anew: the content of its results.json."""
-    places = {key: settings[key] for key in _FOLDERS if settings.get(key)}
-    given = {key: value for key, value in settings.items() if key not in ("preset", *_FOLDERS)}
-    unknown = [key for key in given if key not in ZOO_SETTINGS]
-    if unknown:
-        where, known = folder / "results.json", ", ".join(ZOO_SETTINGS)
-        raise ValueError(f"{where}: unknown setting {', '.join(unknown)}. Known: {', '.join(_FOLDERS)}, {known}")
-    if str(given.get("labels")).lower().endswith(".csv"):
-        given["labels"] = data / given["labels"]
-    given |= {key: data / place for key, place in places.items()}
-    found = evaluate(folder, **given, progress=progress).as_dict()
-    found["settings"] |= places  # as recorded: below the folder that was given
-    return found | {"command": provenance.command("evaluate", found["settings"])}

@@ -5,8 +5,8 @@ import numpy as np
 import tf_audio_gan
 from tf_audio_gan.audio.io import read_audio, write_audio
 from tf_audio_gan.audio.synthetic import write_drum_hits
-from tf_audio_gan.evaluation import zoo_presets
 from tf_audio_gan.listening import listening_page
+from tf_audio_gan.zoo_evaluation import evaluated_presets
 
 RECIPE = {
     "model": {"name": "wavegan", "length": 8192, "strides": [4, 4, 4, 4, 4], "dim": 8, "critic_steps": 3, "ema": 0.99},
@@ -25,7 +25,7 @@ def run_demo(out, minutes):
     """
     if out.exists() and not out.is_dir():
         raise ValueError(f"{out} is a file; the demo needs a folder. Choose another --out.")
-    sections = [_zoo(out, name) for name in zoo_presets() if tf_audio_gan.from_preset(name).task == "generation"]
+    sections = [_zoo(out, name) for name in evaluated_presets() if tf_audio_gan.from_preset(name).task == "generation"]
     print(f"1. {HITS} synthetic drum hits in {out / 'sounds'}")
     if not (out / "sounds").is_dir():
         write_drum_hits(out / "sounds", HITS)

@@ -140,13 +140,13 @@ def evaluate(
     if not check and data is None:
         raise ValueError("say where the recordings are: --data DIR; or --check the cards without measuring")
     load_keras()
-    from tf_audio_gan import evaluation, hub
+    from tf_audio_gan import hub, zoo_evaluation
     from tf_audio_gan.publishing import write_zoo_index
 
-    names = names or evaluation.zoo_presets()
+    names = names or zoo_evaluation.evaluated_presets()
     if not names:
         raise ValueError(f"there is no zoo at {hub.ZOO}; its presets come with a checkout of the sources")
-    problems = [problem for name in names for problem in evaluation.evaluate_zoo(name, data, check=check)]
+    problems = [problem for name in names for problem in zoo_evaluation.evaluate_again(name, data, check=check)]
     for name in names:
         print(f"{name}: {'checked' if check else 'evaluated'}")
     if problems:
