@@ -185,13 +185,13 @@ def test_batch_size_cannot_change_and_the_learning_rate_is_what_the_recipe_says(
 
 
 def test_a_schedule_can_give_way_to_a_constant_rate_in_a_run(sounds, tmp_path, untraced):
-    """Optimizers with a schedule go on with their moments and their step when the recipe names a rate, and back.
+    """Optimizers with a schedule go on with their moments and their step when the recipe names a rate, and back; so does a rate that falls.
 
     Bands of mels are measured before the first step, and are what they were when the run goes on with other sounds.
     """
     model = {"name": "multiband_melgan", **QUICK_BANDS, "discriminator_start": 2}
     recipe = {"model": model, "train": {"batch_size": 2, "normalize_mels": True}}
-    rated = {**recipe, "train": {**recipe["train"], "learning_rate": 1e-5}}
+    rated = {**recipe, "train": {**recipe["train"], "learning_rate": 2e-5, "learning_rate_halvings": [3]}}
     run, steps, sounds = tmp_path / "run", [], shutil.copytree(sounds, tmp_path / "sounds")
     for n, given in enumerate((recipe, rated, recipe), 2):
         result = train(given, sounds, run, steps=n, progress=False)

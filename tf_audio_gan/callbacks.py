@@ -12,6 +12,7 @@ import numpy as np
 
 from tf_audio_gan import backend, durable, pictures
 from tf_audio_gan.events import EventWriter
+from tf_audio_gan.optimizers import set_rate
 
 _KEPT = 2
 _LINE_SECONDS = 60.0  # between lines of progress where no bar can be
@@ -146,7 +147,7 @@ class Rates(keras.callbacks.Callback):
     def _set(self):
         passed = sum(self.step >= step for step in self.halvings)
         for optimizer, rate in self.rates:
-            optimizer.learning_rate = rate / 2**passed
+            set_rate(optimizer, rate / 2**passed)
 
 
 class Stop(keras.callbacks.Callback):

@@ -135,12 +135,48 @@ class RestartingAdam(keras.optimizers.Optimizer):
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
 
-def with_rate(optimizer, learning_rate):
-    """The same kind of optimizer, not built, with a constant learning rate.
+@keras.saving.register_keras_serializable("tf_audio_gan")
+class HeldRate(keras.optimizers.schedules.LearningRateSchedule):
+    """A schedule that stays where it is put: a constant rate for optimizers that are saved as those with a schedule.
 
-    Where it has a schedule it gets a constant one: its variables in a checkpoint are then the same with any rate.
+    Args:
+        learning_rate: step size; `rate`, a variable, holds it.
+    """
+
+    def __init__(self, learning_rate):
+        self.rate = keras.Variable(float(learning_rate), dtype="float32", trainable=False, name="held_rate")
+
+    def __call__(self, step):
+        return ops.convert_to_tensor(self.rate)
+
+    def get_config(self):
+        return {"learning_rate": float(ops.convert_to_numpy(self.rate))}
+
+
+def with_rate(optimizer, learning_rate):
+    """The same kind of optimizer, not built, with a learning rate that `set_rate` changes.
+
+    Where it has a schedule it gets a `HeldRate`: its variables in a checkpoint are then the same with any rate.
     """
     config, rate = optimizer.get_config(), float(learning_rate)
     if isinstance(config["learning_rate"], dict):
-        rate = keras.optimizers.schedules.ExponentialDecay(rate, 1, 1.0)
+        rate = HeldRate(rate)
     return type(optimizer).from_config({**config, "learning_rate": rate})
+
+
+def constant_rate(optimizer):
+    """The learning rate now, or None where a schedule sets it."""
+    rate = optimizer._learning_rate
+    if isinstance(rate, HeldRate):
+        rate = rate.rate
+    elif isinstance(rate, keras.optimizers.schedules.LearningRateSchedule):
+        return None
+    return float(ops.convert_to_numpy(rate))
+
+
+def set_rate(optimizer, learning_rate):
+    """Changes a constant learning rate, in compiled steps too."""
+    if isinstance(optimizer._learning_rate, HeldRate):
+        optimizer._learning_rate.rate.assign(learning_rate)
+    else:
+        optimizer.learning_rate = learning_rate

@@ -18,6 +18,7 @@ from tf_audio_gan import (
     generation,
     hub,
     models,
+    optimizers,
     preset_folder,
     run_folder,
 )
@@ -228,8 +229,8 @@ def _run(model, data, recipe, run_dir, begin_with, rates, max_minutes, progress,
 
 def _learning_rates(model, options):
     """[(optimizer, rate)] of those with a constant one: what the recipe says, not what a checkpoint remembers."""
-    found = [(o, o.get_config()["learning_rate"]) for o in (model.optimizer, model.d_optimizer)]
-    constant = [(optimizer, rate) for optimizer, rate in found if isinstance(rate, float)]  # a schedule is a dict
+    found = [(o, optimizers.constant_rate(o)) for o in (model.optimizer, model.d_optimizer)]
+    constant = [(optimizer, rate) for optimizer, rate in found if rate is not None]
     if options.learning_rate_halvings and len(constant) < len(found):
         raise ValueError(
             f"[train] learning_rate_halvings needs a learning_rate: {type(model).__name__}'s published rates have a "
