@@ -2,7 +2,8 @@ import keras
 import numpy as np
 import pytest
 
-from tf_audio_gan.optimizers import RAdam, RestartingAdam, TF1RMSprop
+from tf_audio_gan import backend
+from tf_audio_gan.optimizers import RAdam, RestartingAdam, TF1RMSprop, constant_rate, set_rate, with_rate
 
 TORCH_RADAM = [-0.02487088614, 0.00460064538, -0.00200899538]
 
@@ -98,3 +99,23 @@ def test_a_restarting_adam_survives_serialisation_and_trains_some_variables_alon
     again.build([a, b])
     again.apply([keras.ops.ones(2)], [b])
     assert not (keras.ops.convert_to_numpy(a) - 1).any() and (keras.ops.convert_to_numpy(b) < 1).all()
+
+
+def test_a_held_rate_falls_in_a_compiled_step_and_is_saved_as_it_is():
+    """Of an optimizer with a schedule, whose variables stay the same: none is added for the rate."""
+    planned = keras.optimizers.SGD(keras.optimizers.schedules.ExponentialDecay(1.0, 10, 0.5))
+    held, variable = with_rate(planned, 0.5), keras.Variable(np.zeros(1, "float32"))
+    assert constant_rate(planned) is None and constant_rate(held) == 0.5
+    for optimizer in (planned, held):
+        optimizer.build([variable])
+    assert [v.path for v in held.variables] == [v.path for v in planned.variables]
+    step = backend.compiled_action(lambda: held.apply([keras.ops.ones(1)], [variable]))
+    for rate, place in ((0.5, -0.5), (0.125, -0.625), (0.25, -0.875)):
+        set_rate(held, rate)
+        step()
+        assert float(variable[0]) == place and float(held.learning_rate) == rate
+    again = keras.optimizers.deserialize(keras.optimizers.serialize(held))
+    assert constant_rate(again) == 0.25
+    plain = with_rate(keras.optimizers.SGD(1.0), 0.5)
+    set_rate(plain, 0.25)
+    assert constant_rate(plain) == float(plain.learning_rate) == 0.25

@@ -185,7 +185,7 @@ def test_batch_size_cannot_change_and_the_learning_rate_is_what_the_recipe_says(
 
 
 def test_a_schedule_can_give_way_to_a_constant_rate_in_a_run(sounds, tmp_path, untraced):
-    """Optimizers with a schedule go on with their moments and their step when the recipe names a rate, and back; so does a rate that falls.
+    """Optimizers with a schedule go on with moments and step when the recipe names a rate, one that falls, and back.
 
     Bands of mels are measured before the first step, and are what they were when the run goes on with other sounds.
     """
