@@ -9,7 +9,7 @@ import pytest
 import soundfile
 
 from tests.stand_ins import Amplifier
-from tf_audio_gan import SEGANPlus, evaluate, hub
+from tf_audio_gan import SEGANPlus, evaluate, hub, zoo_evaluation
 from tf_audio_gan.evaluating import cards, pairs
 from tf_audio_gan.metrics.statistics import bootstrap_interval
 from tf_audio_gan.zoo_evaluation import evaluate_again
@@ -144,8 +144,16 @@ def test_a_preset_of_the_zoo_is_measured_again_by_its_settings(places, tmp_path,
     (folder / "README.md").write_text(f"# light\n{cards.START}\n{cards.END}\n")
     settings = {"data": "clean", "noise": "noise", "snr": SNR, "also": ["plain"], "metrics": ["si_sdr"], "seed": 2}
     (folder / "results.json").write_text(json.dumps({"evaluations": {"Unheard noise": {"settings": settings}}}))
+    edited = f"# light\nWritten while it was measured.\n{cards.START}\n{cards.END}\n"
+
+    def measured_while_edited(*given, **options):
+        (folder / "README.md").write_text(edited)
+        return evaluate(*given, **options)
+
+    monkeypatch.setattr(zoo_evaluation, "evaluate", measured_while_edited)
     assert evaluate_again("light", places, progress=False) == []
     card = (folder / "README.md").read_text()
+    assert "Written while it was measured." in card
     assert "### Unheard noise" in card and "| si sdr at 10 dB (dB) ↑ |" in card and "**plain**" in card
     kept = json.loads((folder / "results.json").read_text())["evaluations"]["Unheard noise"]
     assert kept["command"].endswith("light clean --noise noise --snr 0,10 --also plain --metrics si_sdr --seed 2")

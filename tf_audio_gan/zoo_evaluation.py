@@ -38,8 +38,7 @@ def evaluate_again(name, data=None, *, check=False, progress=None):
     if not (folder / "config.json").is_file():
         raise FileNotFoundError(f"{folder} is no preset of the zoo. Presets: {', '.join(sorted(hub.zoo_index()))}")
     before, card = cards.read_results(folder), folder / "README.md"
-    text = card.read_text(encoding="utf-8")
-    cards.with_section(text, {}, card)
+    cards.with_section(card.read_text(encoding="utf-8"), {}, card)
     problems = [why] if check and (why := cards.check(folder)) else []
     if data is None:
         return problems
@@ -48,6 +47,7 @@ def evaluate_again(name, data=None, *, check=False, progress=None):
         found = [line for title in before for line in cards.differences(before[title], after[title])]
         return problems + [f"{name}: {line}" for line in found]
     durable.write_text(folder / "results.json", results.as_json({"format": results.FORMAT, "evaluations": after}))
+    text = card.read_text(encoding="utf-8")  # again: people edit cards while presets are measured
     durable.write_text(card, cards.with_section(text, after, card))
     return []
 
