@@ -23,4 +23,13 @@ RECIPES = {
         "data": {"normalize": "peak", "crop": "start", "labels": "folder"},
         "train": {"batch_size": 16, "steps": 5_500, "learning_rate": 3e-4, "learning_rate_halvings": [4500, 5000]},
     },
+    # The same without labels, as the paper's.
+    "specgan_digits_unconditional": {
+        "model": {
+            "name": "specgan", "sample_rate": 8000, "length": 8192, "strides": [2, 2, 2, 2, 2], "dim": 16,
+            "critic_steps": 2, "floor": 1e-2,
+        },
+        "data": {"normalize": "peak", "crop": "start"},
+        "train": {"batch_size": 16, "steps": 5_500, "learning_rate": 3e-4, "learning_rate_halvings": [4500, 5000]},
+    },
 }  # fmt: skip
