@@ -12,7 +12,8 @@ RECIPES = {
         "model": {"name": "multiband_melgan"},
         "train": {"batch_size": 64, "steps": 1_000_000, "normalize_mels": True},
     },
-    # A half-width network for a CPU, of the authors' mel settings, with a mel loss and feature matching.
+    # A half-width network for a CPU, of the authors' mel settings, with a mel loss, at a rate that falls. No
+    # discriminator: a few thousand steps of it do harm (zoo/multiband_melgan_speech).
     "multiband_melgan_speech": {
         "model": {
             "name": "multiband_melgan",
@@ -23,11 +24,17 @@ RECIPES = {
             "mel_l1": 10.0,
             "adversarial": 1.0,
             "feature_matching": 4.0,
-            "discriminator_start": 12_500,
+            "discriminator_start": 1_000_000,
             "gain": [0.285, 0.95],
         },
         "data": {"normalize": "peak"},
-        "train": {"batch_size": 8, "steps": 18_000, "log_steps": 100},
+        "train": {
+            "batch_size": 8,
+            "steps": 22_500,
+            "log_steps": 100,
+            "learning_rate": 1e-3,
+            "learning_rate_halvings": [16_500, 18_500, 20_500, 21_500],
+        },
     },
 }
 
