@@ -27,6 +27,11 @@ def test_shapes_are_static(sounds):
     assert audio.shape == (5, 2048, 1) and audio.dtype == "float32" and labels.shape == (5,) and labels.dtype == "int32"
 
 
+def test_nothing_is_tuned_so_that_an_iterator_ends_at_once(sounds):
+    """TensorFlow's thread that tunes pipelines is not woken when its iterator ends, which waits for it."""
+    assert dataset(sounds, 5).options().autotune.enabled is False
+
+
 def test_errors_come_through_with_their_message(sounds, folder):
     with pytest.raises(ValueError, match="batch_size must be at least 1"):
         dataset(sounds, 0)

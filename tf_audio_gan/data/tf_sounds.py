@@ -43,4 +43,7 @@ def dataset(sounds, batch_size, *, start_step=0, labels=False, prefetch=4, rows=
         return (audio, numbers) if labels else audio
 
     elements = tf.data.Dataset.range(start_step * parts, np.iinfo(np.int64).max)
-    return elements.map(load, num_parallel_calls=4, deterministic=True).prefetch(prefetch * parts)
+    options = tf.data.Options()
+    options.autotune.enabled = False  # it has nothing to tune, and an iterator's end waits for it, up to a minute
+    ahead = elements.map(load, num_parallel_calls=4, deterministic=True).prefetch(prefetch * parts)
+    return ahead.with_options(options)
