@@ -55,7 +55,7 @@ def _graph_function():
     """The rounds as one graph function, called and not inlined: a step draws often, and its graph stays small."""
     import tensorflow as tf
 
-    return tf.function(lambda *words: _rounds(*words), experimental_attributes={"_noinline": True})
+    return tf.function(lambda *words: _rounds(*words), autograph=False, experimental_attributes={"_noinline": True})
 
 
 def _rounds(k0, k1, x0, x1, bits=_GRAPH):
