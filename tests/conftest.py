@@ -35,6 +35,25 @@ def pytest_configure(config):
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def small_sheets():
+    """Every training and generation ends with a contact sheet: of one sound here, but for what `large_sheets` does."""
+    from tf_audio_gan import pictures
+
+    with pytest.MonkeyPatch.context() as patch:
+        draw = pictures._draw
+        patch.setattr(pictures, "_draw", lambda path, cells, *rest: draw(path, cells[:1], *rest))
+        yield draw
+
+
+@pytest.fixture
+def large_sheets(small_sheets, monkeypatch):
+    """Contact sheets of all the sounds, as users get them."""
+    from tf_audio_gan import pictures
+
+    monkeypatch.setattr(pictures, "_draw", small_sheets)
+
+
 @pytest.fixture
 def one_process(monkeypatch):
     """Evaluations measure pairs here: processes take their time to start, and have tests of their own."""

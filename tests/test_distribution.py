@@ -91,7 +91,7 @@ def test_logs_are_means_over_replicas(two_devices, rng):
     np.testing.assert_allclose(logs["d/real"], [np.mean(parts)], rtol=1e-5)
 
 
-def test_batch_norm_trains_on_replicas_and_keeps_one_state(sounds, tmp_path):
+def test_batch_norm_trains_on_replicas_and_keeps_one_state(sounds, tmp_path, untraced):
     recipe = {**RECIPE, "model": {**MODEL, "batch_norm": True}}
     result = train(recipe, sounds, tmp_path / "run", steps=5, devices=2, progress=False)
     moving = [v for v in result.model.variables if "moving_" in v.path]
@@ -101,7 +101,7 @@ def test_batch_norm_trains_on_replicas_and_keeps_one_state(sounds, tmp_path):
         np.testing.assert_array_equal(first, second, err_msg=variable.path)
 
 
-def test_labels_go_with_their_examples(sounds, tmp_path):
+def test_labels_go_with_their_examples(sounds, tmp_path, untraced):
     """Two replicas, each with its rows of sounds and labels, take the step of one."""
     recipe = RECIPE | {
         "model": MODEL | {"conditioning": "projection", "objective": "lsgan"},
@@ -115,7 +115,7 @@ def test_labels_go_with_their_examples(sounds, tmp_path):
     assert_close(one, two)
 
 
-def test_control_is_the_same_on_all_replicas(sounds, tmp_path):
+def test_control_is_the_same_on_all_replicas(sounds, tmp_path, untraced):
     """Gamma follows from the cross-entropies of the whole batch, whichever replica has which examples."""
     model = MODEL | {"name": "controlgan", "length": 4096, "strides": [4, 4, 4], "control_rate": 0.1}
     model |= {"objective": "lsgan", "critic_steps": 1}

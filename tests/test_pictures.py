@@ -8,6 +8,7 @@ from tf_audio_gan.audio.synthetic import drum_hits
 from tf_audio_gan.pictures import comparison_sheet, contact_sheet
 
 HITS = [audio for _, audio in drum_hits(6)]
+pytestmark = pytest.mark.usefixtures("large_sheets")
 
 
 def picture(path):
