@@ -15,6 +15,7 @@ from tf_audio_gan.callbacks import Stop
 from tf_audio_gan.data.batches import Batches
 from tf_audio_gan.data.sounds import Sounds
 from tf_audio_gan.data.splitting import split
+from tf_audio_gan.data.tf_sounds import dataset
 from tf_audio_gan.data.transposed import Transposed, pitch_numbers
 from tf_audio_gan.metrics.confusion import accuracy_facts, confusion_picture
 from tf_audio_gan.metrics.inception import confusion_matrix
@@ -197,10 +198,12 @@ def _fit(judge, sounds, parts, options, max_minutes, progress):
 
 
 def _batches(judge, sounds, options):
-    if not options["transpose"]:
-        return Batches(sounds, options["batch_size"], labels=True)
-    lowest, highest = int(judge.labels[0]), int(judge.labels[-1])
-    return Transposed(sounds, options["batch_size"], options["transpose"], lowest, highest)
+    size, semitones = options["batch_size"], options["transpose"]
+    if semitones:
+        return Transposed(sounds, size, semitones, int(judge.labels[0]), int(judge.labels[-1]))
+    if keras.backend.backend() == "tensorflow":  # Keras' own pipeline around `Batches` would be slow to end
+        return dataset(sounds, size, labels=True)
+    return Batches(sounds, size, labels=True)
 
 
 def _options(network, epochs, batch_size, learning_rate, transpose):
