@@ -33,6 +33,11 @@ def pytest_configure(config):
 
     cpu = tf.config.list_physical_devices("CPU")[0]
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+    # As data/tf_sounds.py, for Keras' own pipelines too: to free one would take as long as it lived, up to a minute.
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    begin = tf.data.Dataset.__iter__
+    tf.data.Dataset.__iter__ = lambda dataset: begin(dataset.with_options(options))
 
 
 @pytest.fixture(scope="session", autouse=True)
