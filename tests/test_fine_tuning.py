@@ -49,6 +49,17 @@ def test_a_presets_folder_is_recipe_and_weights(preset, sounds, tmp_path):
     )
 
 
+BOTH = "wavegan_drums"
+
+
+@pytest.mark.parametrize(
+    "name, more, said", [(BOTH, [], True), (BOTH, ["--start", "x"], False), ("wavegan", [], False)]
+)
+def test_a_name_that_is_a_recipe_and_a_preset_says_which_it_is(name, more, said, tmp_path):
+    command = ["train", name, str(tmp_path / "nowhere"), "--run-dir", str(tmp_path / "run"), *more]
+    assert (f"The preset's: --start {BOTH}" in CliRunner().invoke(app, command).output) == said
+
+
 def test_a_run_goes_on_from_its_checkpoint_not_from_the_preset(preset, sounds, tmp_path):
     options = {"start": preset, "progress": False}
     recipe = {"model": {"name": "wavegan", **SMALL}, "train": TRAIN | {"learning_rate": 0.1}}

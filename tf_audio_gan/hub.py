@@ -80,6 +80,13 @@ def list_presets():
     return sorted(zoo_index())
 
 
+def known_here(name):
+    """Whether the index of this checkout or installation has a preset of that name with weights; asks no network."""
+    if os.environ.get("TF_AUDIO_GAN_ZOO_URL"):
+        return False
+    return any(file.endswith(".weights.h5") for file in zoo_index().get(str(name), {}).get("files", {}))
+
+
 def resolve(handle):
     """The local folder of a preset.
 

@@ -111,6 +111,8 @@ def train(
     tf-audio-gan train mine.toml SOUNDS --run-dir runs/mine --devices all --precision tf32
     """
     load_keras()
+    from tf_audio_gan import run_folder
+    from tf_audio_gan.hub import known_here
     from tf_audio_gan.recipes import load_recipe
 
     source = model if recipe is None else str(recipe)
@@ -128,6 +130,8 @@ def train(
         "augment": augment,
     }
     with words_aside(json):
+        if start is None and known_here(source) and run_folder.options(run_dir, "model") is None:
+            print(f"{source} is a recipe and a preset: the recipe, from random weights. The preset's: --start {source}")
         result = tf_audio_gan.train(source, sounds, run_dir, **options)
     if json:
         facts = {"ended": result.ended, "step": result.step, "preset": result.preset, "sounds": run_dir / "generated"}
