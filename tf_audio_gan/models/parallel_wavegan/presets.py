@@ -7,7 +7,7 @@ RECIPES = {
         "train": {"batch_size": 6, "steps": 400_000, "normalize_mels": True},
     },
     # Ten blocks of half the width for a CPU, on mels with the settings of MelGAN's authors, on spectral losses alone:
-    # three hours of two cores, for nearly a whisper. Ten times the mel loss was worse (zoo/parallel_wavegan_speech).
+    # some three hours of a CPU, for nearly a whisper. Ten times the mel loss was worse (zoo/parallel_wavegan_speech).
     "parallel_wavegan_speech": {
         "model": {
             "name": "parallel_wavegan",
